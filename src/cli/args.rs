@@ -1,0 +1,291 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::domain::call::Outcome;
+use crate::domain::campaign::{Setting, length};
+use crate::domain::contact::ContactState;
+use crate::domain::pace::Allowance;
+use crate::import::ColumnMap;
+use crate::sandbox::{FateRule, Fault, Hold, Mix};
+use crate::ui::{ColorChoice, Format};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done: nothing is left to do
+  1    internal error
+  2    usage, configuration, nothing there to act on
+  3    stopped by a rule with contacts left: hours, pause, a limit of the run
+  4    finished, but doubts wait for a person
+  5    the provider refuses or cannot be reached
+  6    storage
+  75   the campaign is already running
+  130  stopped by ctrl-C (143: by SIGTERM), cleanly";
+
+/// Runs outbound voice campaigns over Exotel: once each, crash-safe, inside the hours, every contact accounted for.
+#[derive(Parser, Debug)]
+#[command(name = "exocamp", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Global {
+    /// Work in this folder: `.env`, `.env.local` and `exocamp.db` lie there
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub(super) folder: Option<PathBuf>,
+    /// The database [default: exocamp.db, or EXOCAMP_DB]
+    #[arg(long, value_name = "PATH", global = true)]
+    pub(super) db: Option<PathBuf>,
+    /// Read settings from this file as well, above `.env` and `.env.local`
+    #[arg(long, value_name = "PATH", global = true)]
+    pub(super) env_file: Option<PathBuf>,
+    /// How to write results
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub(super) format: Format,
+    /// Play against a pretend Exotel in this process, in a database of its own; calls nobody, needs no credentials
+    #[arg(long, global = true)]
+    pub(super) sandbox: bool,
+    /// Say nothing but trouble
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Say more; twice for what only developers want
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(super) verbose: u8,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub(super) color: ColorChoice,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Play a whole campaign in a temporary folder against a pretend Exotel; under 15 seconds
+    Demo,
+    /// Write a `.env` to fill in
+    Init,
+    /// Take contacts from a CSV file into a campaign
+    Import(Import),
+    /// Show the campaigns and how far they are
+    List,
+    /// Call a campaign's contacts
+    Start(Box<Start>),
+    /// Ask the provider once about every call that is open; calls nobody
+    Settle(Named),
+    /// Show a campaign's contacts and what became of them; without a name, all campaigns
+    Status(Status),
+    /// Place one test call through the same path
+    Call(Call),
+    /// Run a pretend Exotel for rehearsals and tests
+    Sandbox(Box<Sandbox>),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Named {
+    /// The campaign's name
+    pub(super) campaign: String,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Import {
+    /// CSV files with a header; `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// The campaign to add them to; created if new [default: the first file's stem]
+    #[arg(long, value_name = "NAME")]
+    pub(super) campaign: Option<String>,
+    /// Name the columns yourself: `phone=COLUMN,name=COLUMN`
+    #[arg(long, value_name = "MAP")]
+    pub(super) map: Option<ColumnMap>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Start {
+    /// The campaign's name
+    pub(super) campaign: String,
+    #[command(flatten)]
+    pub(super) settings: Settings,
+    /// Nothing new from this time on: `20:30` today in Indian time, or RFC 3339
+    #[arg(long, value_name = "TIME", help_heading = "This run")]
+    pub(super) until: Option<String>,
+    /// Nothing new after this long
+    #[arg(long, value_name = "LENGTH", value_parser = any_length, help_heading = "This run")]
+    pub(super) max_runtime: Option<Duration>,
+    /// Nothing new after so many calls
+    #[arg(long, value_name = "N", help_heading = "This run")]
+    pub(super) max_calls: Option<u64>,
+    /// Leave as soon as nothing is due
+    #[arg(long, help_heading = "This run")]
+    pub(super) once: bool,
+    /// Wait for the calling hours instead of leaving
+    #[arg(long, help_heading = "This run")]
+    pub(super) wait: bool,
+    /// Do not ask before the first call
+    #[arg(short, long, help_heading = "This run")]
+    pub(super) yes: bool,
+    /// Leave silently with exit code 0 if the campaign is already running
+    #[arg(long, help_heading = "This run")]
+    pub(super) skip_if_running: bool,
+    /// Requests to the provider in a minute, calls and look-ups together, or `max` [default: 180, or EXOCAMP_ALLOWANCE]
+    #[arg(long, value_name = "N", help_heading = "This run")]
+    pub(super) allowance: Option<Allowance>,
+}
+
+/// The remembered settings as flags; their values are checked where settings live.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Remembered with the campaign")]
+pub(super) struct Settings {
+    /// Pace of starts: `30/min`, `5/s` or `max` [default: 30/min]
+    #[arg(long, value_name = "PACE")]
+    pub(super) rate: Option<String>,
+    /// The same as the time between two starts: `2s`
+    #[arg(long, value_name = "LENGTH", conflicts_with = "rate", value_parser = any_length)]
+    pub(super) delay: Option<Duration>,
+    /// Calls live at once [default: the account's, 10 or EXOCAMP_LINES]
+    #[arg(long, value_name = "N")]
+    pub(super) lines: Option<String>,
+    /// Calling hours in Indian time; several bands with commas [default: 09:00-21:00]
+    #[arg(long, value_name = "HOURS")]
+    pub(super) hours: Option<String>,
+    /// Calling days [default: mon-sun]
+    #[arg(long, value_name = "DAYS")]
+    pub(super) days: Option<String>,
+    /// Tries after the first one [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(super) retries: Option<String>,
+    /// Time between the end of a try and the next [default: 30m]
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) retry_after: Option<String>,
+    /// Outcomes that are tried again [default: busy,no-answer]
+    #[arg(long, value_name = "OUTCOMES")]
+    pub(super) retry_on: Option<String>,
+    /// Longest conversation [default: 15m]
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) talk_limit: Option<String>,
+    /// How long it rings [default: 30s]
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) ring: Option<String>,
+    /// The ExoPhone to show [default: EXOTEL_CALLER_ID]
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) caller_id: Option<String>,
+    /// The flow's address [default: EXOTEL_URL]
+    #[arg(long, value_name = "URL")]
+    pub(super) flow: Option<String>,
+}
+
+impl Settings {
+    /// Returns the settings that were typed.
+    pub(super) fn typed(&self) -> Vec<(Setting, String)> {
+        let delay = self
+            .delay
+            .map(|delay| format!("{}/min", 60.0 / delay.as_secs_f64()));
+        [
+            (Setting::Rate, self.rate.clone().or(delay)),
+            (Setting::Lines, self.lines.clone()),
+            (Setting::Hours, self.hours.clone()),
+            (Setting::Days, self.days.clone()),
+            (Setting::Retries, self.retries.clone()),
+            (Setting::RetryAfter, self.retry_after.clone()),
+            (Setting::RetryOn, self.retry_on.clone()),
+            (Setting::TalkLimit, self.talk_limit.clone()),
+            (Setting::Ring, self.ring.clone()),
+            (Setting::CallerId, self.caller_id.clone()),
+            (Setting::Flow, self.flow.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Status {
+    /// The campaign's name
+    pub(super) campaign: Option<String>,
+    /// Only contacts in this state; may be given several times
+    #[arg(long, value_name = "STATE", requires = "campaign")]
+    pub(super) state: Vec<ContactState>,
+    /// Only contacts whose last call ended like this; may be given several times
+    #[arg(long, value_name = "OUTCOME", requires = "campaign")]
+    pub(super) outcome: Vec<Outcome>,
+    /// Only this number
+    #[arg(long, value_name = "NUMBER", requires = "campaign")]
+    pub(super) number: Option<String>,
+    /// Show at most so many contacts; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(super) limit: u32,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Call {
+    /// The number to ring
+    pub(super) number: String,
+    /// Do not ask before calling
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+const SANDBOX_HELP: &str = "\
+Fates decide by the number, faults by chance. A fate or fault is one of
+  completed busy no-answer failed canceled   how the call ends (fates only)
+  ndnc bad-number refused kyc balance        refusals; no call is placed
+  429 unavailable error-in-200 redirect 503  other answers without a call (503: a bare HTML page)
+  lost-request                               cut off before anything is placed
+  lost-reply truncated xml slow 503-placed   the call is placed, and the reply is lost, cut, XML, late or a 503
+Faults of look-ups: get-503 get-429 get-truncated get-slow get-lost
+Faults of callbacks: late-callback duplicate-callback missing-callback
+
+Examples:
+  exocamp sandbox --fate 07=busy --fate 99=lost-reply
+  exocamp sandbox --fault lost-reply=5% --fault 503=1% --hold 20s..60s --lines 10";
+
+#[derive(Args, Debug)]
+#[command(after_help = SANDBOX_HELP)]
+pub(super) struct Sandbox {
+    /// The port on 127.0.0.1; 0 for any that is free
+    #[arg(long, default_value_t = 0)]
+    pub(super) port: u16,
+    /// Append a JSON line for each accepted call to this file [default: a new file in the temporary folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) ledger: Option<PathBuf>,
+    /// Numbers that end in these digits meet this fate; may be given several times
+    #[arg(long, value_name = "DIGITS=FATE")]
+    pub(super) fate: Vec<FateRule>,
+    /// This share of requests meets this fault; may be given several times
+    #[arg(long, value_name = "NAME=SHARE")]
+    pub(super) fault: Vec<Fault>,
+    /// How the other calls end, as shares
+    #[arg(long, value_name = "SHARES", default_value_t)]
+    pub(super) mix: Mix,
+    /// How long calls last, ringing included
+    #[arg(long, value_name = "RANGE", default_value_t)]
+    pub(super) hold: Hold,
+    /// Wait so long before answering a POST
+    #[arg(long, value_name = "RANGE", default_value_t = Hold::ZERO)]
+    pub(super) reply_delay: Hold,
+    /// How late a `slow` reply is
+    #[arg(long, value_name = "LENGTH", default_value = "5s", value_parser = any_length)]
+    pub(super) slow: Duration,
+    /// An ended call is listed only this long after its end
+    #[arg(long, value_name = "LENGTH", default_value = "0s", value_parser = any_length)]
+    pub(super) list_lag: Duration,
+    /// Requests in a rolling minute above which 429 is answered [default: none]
+    #[arg(long, value_name = "N")]
+    pub(super) rate_limit: Option<u32>,
+    /// Calls live at once above which a call is refused [default: none]
+    #[arg(long, value_name = "N")]
+    pub(super) lines: Option<u32>,
+    /// The same seed gives each number the same fate
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+}
+
+fn any_length(text: &str) -> Result<Duration, String> {
+    length(text, Duration::ZERO, Duration::from_secs(30 * 86_400))
+        .map_err(|error| error.to_string())
+}

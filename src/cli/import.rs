@@ -1,0 +1,253 @@
+//! `import`: CSV files into a campaign, all good rows in one commit.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::args;
+use super::failure::{Exit, Failure};
+use super::workspace::Workspace;
+use crate::domain::campaign::{CampaignName, CampaignState};
+use crate::domain::phone::{PhoneNumber, PhoneRules};
+use crate::import::{ImportError, Options, Reader};
+use crate::store::Tx;
+use crate::store::campaigns::{self, CampaignId};
+use crate::store::contacts::{self, Added};
+use crate::ui::{Format, harmless, table};
+
+/// What an import came to; rows = accepted + duplicates + rejected.
+#[derive(Serialize, Default, Debug)]
+struct Counted {
+    campaign: String,
+    files: Vec<String>,
+    rows: u64,
+    accepted: u64,
+    duplicates: u64,
+    rejected: u64,
+    rejected_by_reason: BTreeMap<&'static str, u64>,
+}
+
+/// Refused rows that are shown one by one; the rest is only counted.
+const SHOWN_REJECTS: u64 = 10;
+
+pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Failure> {
+    let name = campaign_name(args)?;
+    let own = workspace
+        .config
+        .text("EXOTEL_CALLER_ID")
+        .and_then(|text| PhoneNumber::parse_caller_id(text).ok());
+    let rules = PhoneRules {
+        own: own.into_iter().collect(),
+        ..PhoneRules::default()
+    };
+    let options = Options {
+        columns: args.map.clone().unwrap_or_default(),
+        rules,
+    };
+
+    // Files that cannot be opened are found before anything is created.
+    let mut inputs = Vec::new();
+    for path in &args.files {
+        inputs.push((path.display().to_string(), open(path)?));
+    }
+    let mut store = workspace.open_or_create_store()?;
+    let mut counted = Counted {
+        campaign: name.to_string(),
+        ..Counted::default()
+    };
+    let now = workspace.clock.wall();
+    store.write(|tx| -> Result<(), Failure> {
+        let campaign = find_or_create(workspace, tx, &name, now)?;
+        for (file, input) in inputs {
+            read_file(
+                workspace,
+                tx,
+                campaign,
+                &file,
+                input,
+                &options,
+                &mut counted,
+                now,
+            )
+            .map_err(|failure| failure.context(format!("cannot import `{file}`")))?;
+            counted.files.push(file);
+        }
+        if counted.accepted + counted.duplicates == 0 {
+            // Nothing is kept, not even the new campaign: the transaction ends with this error.
+            return Err(no_usable_row(&counted));
+        }
+        Ok(contacts::count_new(tx, campaign, counted.accepted)?)
+    })?;
+    show(workspace, &counted)?;
+    Ok(Exit::Done)
+}
+
+fn campaign_name(args: &args::Import) -> Result<CampaignName, Failure> {
+    let stem = || {
+        args.files
+            .first()?
+            .file_stem()?
+            .to_str()
+            .filter(|stem| *stem != "-")
+            .map(str::to_owned)
+    };
+    let name = args.campaign.clone().or_else(stem).ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            "standard input has no name to call the campaign by",
+        )
+        .hint("name it with `--campaign NAME`")
+    })?;
+    name.parse()
+        .map_err(|error: crate::domain::campaign::NotAName| {
+            Failure::new(Exit::Usage, error.to_string())
+                .hint("name the campaign with `--campaign NAME`")
+        })
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin()));
+    }
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) => {
+            let shown = path.display();
+            Err(Failure::new(Exit::Usage, error.to_string())
+                .context(format!("cannot open `{shown}`")))
+        }
+    }
+}
+
+fn find_or_create(
+    workspace: &Workspace,
+    tx: &Tx<'_>,
+    name: &CampaignName,
+    now: Timestamp,
+) -> Result<CampaignId, Failure> {
+    if campaigns::find(tx, name.as_str())?.is_none() {
+        return Ok(campaigns::create(tx, name, workspace.owner(), now)?);
+    }
+    let campaign = workspace.own_campaign(tx, name.as_str())?;
+    if campaign.state == CampaignState::Cancelled {
+        let message = format!("campaign `{}` was cancelled", campaign.name);
+        return Err(
+            Failure::new(Exit::Usage, message).hint("import into another with `--campaign NAME`")
+        );
+    }
+    Ok(campaign.id)
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one step of `run`, apart for its length"
+)]
+fn read_file(
+    workspace: &Workspace,
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    file: &str,
+    input: Box<dyn Read>,
+    options: &Options,
+    counted: &mut Counted,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let source = contacts::add_source(tx, campaign, file, now)?;
+    for row in Reader::open(input, options).map_err(unreadable)? {
+        let row = row.map_err(unreadable)?;
+        counted.rows += 1;
+        let contact = match row {
+            Ok(contact) => contact,
+            Err(refused) => {
+                counted.rejected += 1;
+                *counted
+                    .rejected_by_reason
+                    .entry(refused.reason.name())
+                    .or_default() += 1;
+                if counted.rejected <= SHOWN_REJECTS {
+                    workspace.ui.note(&format!(
+                        "line {}: {} (`{}`)",
+                        refused.line,
+                        refused.reason,
+                        harmless(&refused.cell)
+                    ));
+                }
+                continue;
+            }
+        };
+        match contacts::add(tx, campaign, source, &contact, now)? {
+            Added::New => counted.accepted += 1,
+            Added::Duplicate {
+                file: first_file,
+                line,
+            } => {
+                counted.duplicates += 1;
+                if counted.duplicates <= SHOWN_REJECTS {
+                    let elsewhere = if first_file == file {
+                        String::new()
+                    } else {
+                        format!(" of `{}`", harmless(&first_file))
+                    };
+                    workspace.ui.note(&format!(
+                        "line {}: same number as line {line}{elsewhere}",
+                        contact.line
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(error: ImportError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::new(Exit::Usage, error.to_string());
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn no_usable_row(counted: &Counted) -> Failure {
+    let reasons: Vec<_> = counted
+        .rejected_by_reason
+        .iter()
+        .map(|(reason, rows)| format!("{rows} {reason}"))
+        .collect();
+    let message = match counted.rows {
+        0 => "there is no row beneath the header".to_owned(),
+        rows => format!(
+            "none of the {rows} rows can be called: {}",
+            reasons.join(", ")
+        ),
+    };
+    Failure::new(Exit::Usage, message)
+        .context("nothing was imported")
+        .hint("is the right column the phone number? name it with `--map phone=COLUMN`")
+}
+
+fn show(workspace: &Workspace, counted: &Counted) -> Result<(), Failure> {
+    if workspace.ui.format == Format::Json {
+        return Ok(workspace.ui.json(counted)?);
+    }
+    let mut facts = vec![
+        ("campaign", counted.campaign.clone()),
+        ("rows", counted.rows.to_string()),
+        ("accepted", counted.accepted.to_string()),
+        ("duplicates", counted.duplicates.to_string()),
+        ("rejected", counted.rejected.to_string()),
+    ];
+    let reasons: Vec<_> = counted
+        .rejected_by_reason
+        .iter()
+        .map(|(reason, rows)| format!("{rows} {reason}"))
+        .collect();
+    if !reasons.is_empty() {
+        facts.push(("", reasons.join(", ")));
+    }
+    Ok(workspace.ui.data(&table::facts(&facts))?)
+}

@@ -1,0 +1,46 @@
+//! `settle`: asks the provider once about every call that is open, and calls nobody.
+
+use super::args;
+use super::conduct::{self, Job};
+use super::failure::{Exit, Failure};
+use super::provider::Provider;
+use super::start::check_account;
+use super::workspace::{Workspace, read};
+use crate::dialer::run::Task;
+use crate::domain::plan::StoppedBecause;
+use crate::sandbox::Script;
+use crate::store::{campaigns, contacts};
+
+pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Failure> {
+    let mut store = workspace.open_store()?;
+    let (campaign, policy) = read(&mut store, |tx| {
+        let campaign = workspace.own_campaign(tx, &args.campaign)?;
+        Ok((campaigns::policy(tx, campaign.id)?, campaign))
+    })
+    .map(|(policy, campaign)| (campaign, policy))?;
+    let allowance = conduct::allowance(workspace, None)?;
+    let _lock = conduct::take_lock(workspace, &campaign)?;
+    let runtime = conduct::runtime()?;
+    let provider = match workspace.ui.sandbox {
+        true => runtime.block_on(Provider::pretended(workspace, Script::default()))?,
+        false => Provider::configured(workspace, &policy)?,
+    };
+    check_account(&campaign, &provider)?;
+    let job = Job {
+        campaign: campaign.clone(),
+        task: Task::Settle,
+        provider,
+        allowance,
+        settings: Vec::new(),
+    };
+    let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
+    let mut store = workspace.open_store()?;
+    let exit = conduct::conclude(workspace, &mut store, &campaign, &summary, stopped_by)?;
+    let held = store.read(|tx| contacts::counts(tx, campaign.id))?.held;
+    Ok(match summary.ending.because {
+        // That contacts are left to call is no trouble for somebody who did not ask to call.
+        StoppedBecause::NothingDue if held > 0 => Exit::Doubts,
+        StoppedBecause::NothingDue => Exit::Done,
+        _ => exit,
+    })
+}

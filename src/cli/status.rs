@@ -1,0 +1,237 @@
+//! `status`: counts that add up, then the contacts and what became of them.
+
+use super::args;
+use super::failure::{Exit, Failure};
+use super::list;
+use super::view::{ContactView, DetailedStatusView, StatusView, clock_time};
+use super::workspace::{Workspace, read};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::report::Counts;
+use crate::domain::retry::Reason;
+use crate::store::campaigns::PausedBy;
+use crate::store::reports::{self, ContactFilter, ContactReport, Progress};
+use crate::ui::Format;
+use crate::ui::table::{self, Column};
+
+pub(super) fn run(workspace: &Workspace, args: &args::Status) -> Result<Exit, Failure> {
+    let Some(name) = &args.campaign else {
+        return list::run(workspace);
+    };
+    let number = args.number.as_deref().map(parse_number).transpose()?;
+    let limit = (args.limit > 0).then_some(args.limit);
+    let filter = ContactFilter {
+        states: args.state.clone(),
+        outcomes: args.outcome.clone(),
+        number,
+        limit,
+    };
+    show(workspace, name, &filter)
+}
+
+/// Reads a number that a person has typed.
+pub(super) fn parse_number(text: &str) -> Result<PhoneNumber, Failure> {
+    PhoneNumber::parse(text).map_err(|error| {
+        Failure::new(Exit::Usage, error.to_string())
+            .context("Invalid phone number format")
+            .hint(error.hint())
+    })
+}
+
+/// Shows a campaign and its contacts.
+pub(super) fn show(
+    workspace: &Workspace,
+    name: &str,
+    filter: &ContactFilter,
+) -> Result<Exit, Failure> {
+    let mut store = workspace.open_store()?;
+    let (progress, contacts) = read(&mut store, |tx| {
+        let campaign = workspace.campaign(tx, name)?;
+        Ok((
+            reports::progress(tx, campaign.id)?,
+            reports::contacts(tx, campaign.id, filter)?,
+        ))
+    })?;
+    let ui = &workspace.ui;
+    let status = list::status(workspace, &progress.campaign);
+    match ui.format {
+        Format::Json => {
+            let contacts = contacts.into_iter().map(ContactView::from).collect();
+            ui.json(&DetailedStatusView {
+                status: StatusView::new(&progress, status),
+                contacts,
+            })?;
+        }
+        Format::Csv => ui.data(&as_csv(contacts))?,
+        Format::Table => {
+            ui.data(&table::facts(&facts(workspace, &progress, status)))?;
+            ui.data("\n")?;
+            let shown = contacts.len();
+            ui.data(&as_table(workspace, contacts))?;
+            let all = usize::try_from(progress.counts.total()).unwrap_or(usize::MAX);
+            if filter.limit.is_some_and(|limit| shown == limit as usize) && shown < all {
+                ui.note(&format!("{shown} of {all} contacts; `--limit 0` shows all"));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns a campaign's head lines.
+pub(super) fn facts(
+    workspace: &Workspace,
+    progress: &Progress,
+    status: &'static str,
+) -> Vec<(&'static str, String)> {
+    let now = workspace.clock.wall();
+    let name = &progress.campaign.name;
+    let mut facts = vec![
+        (
+            "campaign",
+            if workspace.ui.sandbox {
+                format!("{name} (SANDBOX)")
+            } else {
+                name.clone()
+            },
+        ),
+        ("status", describe(progress, status)),
+        ("contacts", sum(&progress.counts)),
+    ];
+    let times = [
+        ("started", progress.campaign.started_at),
+        ("finished", progress.campaign.finished_at),
+    ];
+    facts.extend(
+        times
+            .into_iter()
+            .filter_map(|(name, at)| Some((name, clock_time(at?, now)))),
+    );
+    facts
+}
+
+fn describe(progress: &Progress, status: &'static str) -> String {
+    match &progress.campaign.paused_by {
+        Some(PausedBy::Person) => format!("{status} until `resume`"),
+        Some(PausedBy::Exocamp(why)) => format!("{status} by exocamp: {why}"),
+        None => status.to_owned(),
+    }
+}
+
+/// Returns the counts as a sum, so that everybody can check it.
+fn sum(counts: &Counts) -> String {
+    let Counts {
+        pending,
+        initiated,
+        completed,
+        failed,
+        skipped,
+        held,
+    } = counts;
+    format!(
+        "{} = {pending} pending + {initiated} initiated + {completed} completed + {failed} failed + {skipped} skipped + {held} held",
+        counts.total()
+    )
+}
+
+fn as_table(workspace: &Workspace, contacts: Vec<ContactReport>) -> String {
+    let columns = [
+        Column::Text("Number"),
+        Column::Text("Name"),
+        Column::Text("State"),
+        Column::Text("Outcome"),
+        Column::Number("Attempts"),
+        Column::Text("Called"),
+        Column::Number("Length"),
+        Column::Text("Note"),
+    ];
+    let now = workspace.clock.wall();
+    let rows: Vec<_> = contacts
+        .into_iter()
+        .map(|contact| {
+            let note = note(workspace, &contact);
+            vec![
+                contact.number.to_string(),
+                contact.name.unwrap_or_default(),
+                contact.state.as_str().to_owned(),
+                contact
+                    .outcome
+                    .map(|outcome| outcome.to_string())
+                    .unwrap_or_default(),
+                contact.attempts.to_string(),
+                contact
+                    .call_started_at
+                    .map(|at| clock_time(at, now))
+                    .unwrap_or_default(),
+                contact
+                    .duration_s
+                    .map(|seconds| format!("{seconds}s"))
+                    .unwrap_or_default(),
+                note,
+            ]
+        })
+        .collect();
+    table::table(&columns, &rows)
+}
+
+/// Returns what a person should know of a contact beyond its state.
+fn note(workspace: &Workspace, contact: &ContactReport) -> String {
+    let now = workspace.clock.wall();
+    let next = contact
+        .next_attempt_at
+        .filter(|at| *at > now)
+        .map(|at| format!("next {}", clock_time(at, now)));
+    // `retry` says no more than the time of the next attempt does.
+    let reason = contact
+        .reason
+        .clone()
+        .filter(|reason| reason != Reason::Retry.as_str());
+    let parts: Vec<_> = [reason, contact.call_error.clone(), next]
+        .into_iter()
+        .flatten()
+        .collect();
+    parts.join(": ")
+}
+
+fn as_csv(contacts: Vec<ContactReport>) -> String {
+    let header = [
+        "id",
+        "number",
+        "name",
+        "call_status",
+        "outcome",
+        "reason",
+        "attempts",
+        "call_sid",
+        "call_started_at",
+        "call_ended_at",
+        "call_error",
+        "duration_s",
+        "price",
+        "next_attempt_at",
+    ];
+    let rows: Vec<_> = contacts
+        .into_iter()
+        .map(|contact| {
+            let view = ContactView::from(contact);
+            let text = Option::<String>::unwrap_or_default;
+            vec![
+                view.id.to_string(),
+                view.number,
+                text(view.name),
+                view.call_status.to_owned(),
+                view.outcome.unwrap_or_default().to_owned(),
+                text(view.reason),
+                view.attempts.to_string(),
+                text(view.call_sid),
+                text(view.call_started_at),
+                text(view.call_ended_at),
+                text(view.call_error),
+                view.duration_s
+                    .map(|seconds| seconds.to_string())
+                    .unwrap_or_default(),
+                text(view.price),
+                text(view.next_attempt_at),
+            ]
+        })
+        .collect();
+    table::csv(&header, &rows)
+}

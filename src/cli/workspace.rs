@@ -1,0 +1,130 @@
+//! The folder a command works in: its settings, its database, its owner.
+
+use std::path::{Path, PathBuf};
+
+use super::args::Global;
+use super::failure::{Exit, Failure};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::campaigns::{self, Campaign};
+use crate::store::{Store, Tx};
+use crate::ui::Ui;
+
+/// What every command is given.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    pub(super) folder: PathBuf,
+    pub(super) config: Config,
+    pub(super) ui: Ui,
+    pub(super) clock: Clock,
+    database: PathBuf,
+    owner: String,
+}
+
+impl Workspace {
+    /// Reads the settings of the folder that the command line names.
+    pub(super) fn open(global: &Global, ui: Ui) -> Result<Self, Failure> {
+        let folder = global.folder.clone().unwrap_or_else(|| PathBuf::from("."));
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let config = Config::load(&folder, global.env_file.as_deref(), environment)?;
+        let named = global
+            .db
+            .clone()
+            .or_else(|| config.text("EXOCAMP_DB").map(PathBuf::from));
+        let database = folder.join(named.unwrap_or_else(|| PathBuf::from("exocamp.db")));
+        let owner = config
+            .text("EXOCAMP_USER")
+            .map_or_else(login_name, str::to_owned);
+        Ok(Self {
+            folder,
+            config,
+            ui,
+            clock: Clock::open()?,
+            database,
+            owner,
+        })
+    }
+
+    /// Returns a workspace of this folder that needs no settings, for the demo.
+    pub(super) fn bare(folder: &Path, ui: Ui) -> Result<Self, Failure> {
+        Ok(Self {
+            folder: folder.to_owned(),
+            config: Config::default(),
+            ui,
+            clock: Clock::open()?,
+            database: folder.join("exocamp.db"),
+            owner: login_name(),
+        })
+    }
+
+    /// Returns the database's file: in the sandbox one of its own beside the real one.
+    pub(super) fn database(&self) -> PathBuf {
+        if self.ui.sandbox {
+            self.database.with_extension("sandbox.db")
+        } else {
+            self.database.clone()
+        }
+    }
+
+    /// Returns the real database's file, also in the sandbox.
+    pub(super) fn real_database(&self) -> &Path {
+        &self.database
+    }
+
+    /// Opens the database; there must be one.
+    pub(super) fn open_store(&self) -> Result<Store, Failure> {
+        Ok(Store::open(&self.database())?)
+    }
+
+    /// Opens the database, creating it if there is none.
+    pub(super) fn open_or_create_store(&self) -> Result<Store, Failure> {
+        Ok(Store::open_or_create(&self.database())?)
+    }
+
+    /// Returns who works here.
+    pub(super) fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// Returns the campaign of this name.
+    pub(super) fn campaign(&self, tx: &Tx<'_>, name: &str) -> Result<Campaign, Failure> {
+        campaigns::find(tx, name)?.ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                format!("no campaign `{name}` in `{}`", self.database().display()),
+            )
+            .hint("`exocamp list` shows the campaigns; `exocamp import FILE` makes one")
+        })
+    }
+
+    /// Returns the campaign of this name, to change it or to call: only its owner may.
+    pub(super) fn own_campaign(&self, tx: &Tx<'_>, name: &str) -> Result<Campaign, Failure> {
+        let campaign = self.campaign(tx, name)?;
+        if campaign.owner == self.owner {
+            return Ok(campaign);
+        }
+        let whose = format!(
+            "campaign `{}` belongs to `{}`, and you are `{}`",
+            campaign.name, campaign.owner, self.owner
+        );
+        Err(Failure::new(Exit::Usage, whose).hint(format!(
+            "if it is yours, set `EXOCAMP_USER={}`",
+            campaign.owner
+        )))
+    }
+}
+
+/// Returns the passwd name of the uid; under cron there may be no `USER`.
+fn login_name() -> String {
+    whoami::username().unwrap_or_else(|_| format!("uid{}", rustix::process::getuid().as_raw()))
+}
+
+/// Reads a transaction whose body may fail in the command's own way.
+pub(super) fn read<T>(
+    store: &mut Store,
+    body: impl FnOnce(&Tx<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    store.read(|tx| Ok(body(tx)))?
+}

@@ -1,0 +1,138 @@
+//! Everything the dialer can hear, and everything it can ask for, on one page.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::call::{CallReport, CallSid};
+use crate::domain::plan::{Limit, StoppedBecause};
+use crate::domain::report::Counts;
+use crate::provider::{Answer, CallOrder, Greeting, Reply};
+use crate::store::attempts::AttemptId;
+
+/// Something that happened. A turn hears a batch of them, so that many replies and intents share one sync.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The run has its lock. Always the first event, and it comes once.
+    Started,
+    /// The answer to [`Effect::Greet`].
+    Greeted(Answer<Greeting>),
+    /// The answer to [`Effect::Dial`].
+    Replied {
+        /// Whose POST it was.
+        attempt: AttemptId,
+        /// What became of it.
+        reply: Reply,
+    },
+    /// The answer to [`Effect::List`].
+    Listed {
+        /// What was asked about.
+        asked: Vec<(AttemptId, CallSid)>,
+        /// The ended ones among them.
+        answer: Answer<Vec<CallReport>>,
+    },
+    /// The answer to [`Effect::LookUp`].
+    LookedUp {
+        /// Whose call it was.
+        attempt: AttemptId,
+        /// The call, if the provider knows it.
+        answer: Answer<Option<CallReport>>,
+    },
+    /// The planned time has come, or it is time to look whether another terminal has changed something.
+    Woke,
+    /// Somebody asked to stop: nothing new, but open POSTs are waited for.
+    StopAsked,
+    /// Somebody asked again: leave at once.
+    LeaveAsked,
+}
+
+/// Something to do, which may be done only after the turn that asks for it was committed.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// One GET that shows whether the account can be used.
+    Greet {
+        /// Not before this time since boot.
+        at: Duration,
+    },
+    /// The one POST of an attempt.
+    Dial {
+        /// The attempt that permits it.
+        attempt: AttemptId,
+        /// What to send.
+        order: CallOrder,
+        /// Not before this time since boot; much later than this, it must not be sent at all.
+        send_at: Duration,
+    },
+    /// Ask the bulk list which of these calls have ended.
+    List {
+        /// The calls.
+        calls: Vec<(AttemptId, CallSid)>,
+        /// The earliest time any of them was accepted: the list looks back a month unless told.
+        since: Timestamp,
+    },
+    /// Ask about one call by itself.
+    LookUp {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its call.
+        sid: CallSid,
+    },
+}
+
+/// What a run waits for when it does not dial.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WaitsFor {
+    /// Nothing: it dials as fast as it may.
+    Nothing,
+    /// The first GET.
+    Greeting,
+    /// The reply to its first call.
+    FirstReply,
+    /// The calling hours; opening then, if ever.
+    Hours(Option<Timestamp>),
+    /// `resume`.
+    Resume,
+    /// The next contact that is due.
+    Due(Timestamp),
+    /// The ends of the calls that are live.
+    LiveCalls,
+}
+
+/// How a run is getting on.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Progress {
+    /// The campaign's contacts by state.
+    pub counts: Counts,
+    /// Calls that are live, and POSTs that are not answered yet.
+    pub live: u32,
+    /// Calls placed by this run.
+    pub calls_placed: u64,
+    /// Requests sent by this run, look-ups included.
+    pub requests: u64,
+    /// What keeps the next call from starting at once.
+    pub limit: Option<Limit>,
+    /// What it waits for.
+    pub waits_for: WaitsFor,
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Ending {
+    /// Why.
+    pub because: StoppedBecause,
+    /// What the provider said, where that is why.
+    pub trouble: Option<Trouble>,
+    /// What bound it for the longest time.
+    pub limited_by: Option<Limit>,
+}
+
+/// What is wrong with the provider or the way to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Trouble {
+    /// It refuses; the class says whom it blames.
+    Refused(crate::domain::rejection::Rejection),
+    /// It cannot be reached or understood.
+    Unreachable(String),
+    /// Its clock and ours are too far apart, by this many seconds (positive: ours is ahead).
+    Clocks(i64),
+}

@@ -1,0 +1,17 @@
+//! The rules of calling: what a number, a contact, an attempt is, and what may happen next.
+//!
+//! Pure: no files, sockets, database, runtime, clock or random generator. The time and chance are arguments, so every
+//! rule can be read alone and tested in microseconds. Nothing here may use another module of this crate.
+
+pub mod attempt;
+pub mod call;
+pub mod campaign;
+pub mod contact;
+pub mod hours;
+pub mod pace;
+pub mod phone;
+pub mod plan;
+pub mod rejection;
+pub mod report;
+pub mod retry;
+pub mod tracking;

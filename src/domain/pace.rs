@@ -1,0 +1,296 @@
+//! How fast: the pace somebody asked for, and when the next call may start.
+//!
+//! Starts are evenly spaced. An interval is a thousandth longer than the pace says, so that 60 ms of jitter on the way
+//! to the wire never put one call too many into a rolling minute.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How many calls may start in a stretch of time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// One call every so often.
+    Every(Duration),
+    /// As many as the lines and the allowance permit.
+    Max,
+}
+
+impl Pace {
+    /// One call every two seconds.
+    pub const DEFAULT: Self = Self::Every(Duration::from_secs(2));
+
+    /// Returns how far apart two starts are kept.
+    pub fn interval(self) -> Duration {
+        match self {
+            Self::Every(interval) => interval + interval / 1000,
+            Self::Max => Duration::ZERO,
+        }
+    }
+
+    /// Returns the slower of the two.
+    pub fn slower_of(self, other: Self) -> Self {
+        if self.interval() >= other.interval() {
+            self
+        } else {
+            other
+        }
+    }
+
+    /// Returns the pace of this many calls in a minute; none at all is a pace of one an hour.
+    pub fn per_minute(calls: f64) -> Self {
+        let seconds = if calls > 0.0 { 60.0 / calls } else { 3600.0 };
+        Self::Every(Duration::from_secs_f64(seconds.clamp(0.0001, 86_400.0)))
+    }
+
+    /// Returns how many calls may start in a minute, or `None` without a limit.
+    pub fn calls_per_minute(self) -> Option<f64> {
+        match self {
+            Self::Every(interval) => Some(60.0 / interval.as_secs_f64()),
+            Self::Max => None,
+        }
+    }
+}
+
+impl fmt::Display for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.calls_per_minute() {
+            None => f.write_str("max"),
+            Some(rate) => write!(f, "{}/min", (rate * 1000.0).round() / 1000.0),
+        }
+    }
+}
+
+/// The text is no pace.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{0}` is no pace; write for example `30/min`, `5/s` or `max`")]
+pub struct NotAPace(pub String);
+
+impl FromStr for Pace {
+    type Err = NotAPace;
+
+    fn from_str(text: &str) -> Result<Self, NotAPace> {
+        let wrong = || NotAPace(text.to_owned());
+        if text.eq_ignore_ascii_case("max") {
+            return Ok(Self::Max);
+        }
+        let (calls, unit) = text.split_once('/').ok_or_else(wrong)?;
+        let calls: f64 = calls.trim().parse().map_err(|_| wrong())?;
+        let seconds = match unit.trim() {
+            "s" | "sec" | "second" => 1.0,
+            "m" | "min" | "minute" => 60.0,
+            "h" | "hour" => 3600.0,
+            _ => return Err(wrong()),
+        };
+        let interval = seconds / calls;
+        if !(interval.is_finite() && (0.0001..=86_400.0).contains(&interval)) {
+            return Err(wrong());
+        }
+        Ok(Self::Every(Duration::from_secs_f64(interval)))
+    }
+}
+
+/// Returns when the next call may start, from what was written down after the last one.
+///
+/// `stored` is `None` where nothing is known, or only something of another boot: then one interval is waited, since
+/// the last start may have been a moment ago. A clock that jumped can never close the pace for longer than that.
+pub fn next_start(stored: Option<Duration>, now: Duration, interval: Duration) -> Duration {
+    match stored {
+        Some(at) => at.min(now + interval).max(now),
+        None => now + interval,
+    }
+}
+
+/// Returns the starts that fall before `until`, beginning with `first`; at most `room` of them.
+pub fn starts(first: Duration, interval: Duration, until: Duration, room: usize) -> Vec<Duration> {
+    let mut starts = Vec::new();
+    let mut at = first;
+    while starts.len() < room && at <= until {
+        starts.push(at);
+        at += interval;
+    }
+    starts
+}
+
+/// The account's allowance of requests in a minute, calls and look-ups together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Allowance {
+    /// So many requests in any rolling minute.
+    PerMinute(u32),
+    /// No limit of ours.
+    Max,
+}
+
+impl Allowance {
+    /// A tenth below the 200 a minute that Exotel grants an account (developer portal, voice APIs).
+    pub const DEFAULT: Self = Self::PerMinute(180);
+
+    /// Returns the fastest pace of calls that leaves a tenth for look-ups.
+    pub fn pace_of_calls(self) -> Pace {
+        match self {
+            Self::PerMinute(requests) => Pace::per_minute(f64::from(requests) * 0.9),
+            Self::Max => Pace::Max,
+        }
+    }
+}
+
+impl fmt::Display for Allowance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PerMinute(requests) => write!(f, "{requests}/min"),
+            Self::Max => f.write_str("max"),
+        }
+    }
+}
+
+/// The text is no allowance.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "`{0}` is no allowance; write the requests a minute, 2 to 100000, for example `180`, or `max`"
+)]
+pub struct NotAnAllowance(pub String);
+
+impl FromStr for Allowance {
+    type Err = NotAnAllowance;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAllowance> {
+        if text.eq_ignore_ascii_case("max") {
+            return Ok(Self::Max);
+        }
+        let digits = text.strip_suffix("/min").unwrap_or(text);
+        match digits.trim().parse() {
+            Ok(requests @ 2..=100_000) => Ok(Self::PerMinute(requests)),
+            _ => Err(NotAnAllowance(text.to_owned())),
+        }
+    }
+}
+
+/// What was asked of the provider during the last minute, by all campaigns of the account.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LastMinute {
+    /// Calls and look-ups together.
+    pub requests: u32,
+    /// The look-ups among them.
+    pub look_ups: u32,
+    /// When the oldest of them will be a minute old, since boot.
+    pub eases_at: Option<Duration>,
+}
+
+/// Returns how many look-ups may be made now: calls first, look-ups from what they leave, but always a tenth.
+///
+/// `expected_calls` is how many calls the coming minute may want.
+pub fn look_ups_allowed(allowance: Allowance, last: LastMinute, expected_calls: u32) -> u32 {
+    match allowance {
+        Allowance::Max => u32::MAX,
+        Allowance::PerMinute(requests) => {
+            let left_by_calls = requests.saturating_sub(expected_calls);
+            let share = left_by_calls.max((requests / 10).max(1));
+            share
+                .saturating_sub(last.look_ups)
+                .min(requests.saturating_sub(last.requests))
+        }
+    }
+}
+
+/// Returns how many calls may be placed now without a request too many.
+pub fn calls_allowed(allowance: Allowance, last: LastMinute) -> u32 {
+    match allowance {
+        Allowance::Max => u32::MAX,
+        Allowance::PerMinute(requests) => requests.saturating_sub(last.requests),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn paces_are_read_as_people_write_them() {
+        for (text, interval) in [
+            ("30/min", 2_000),
+            ("5/s", 200),
+            ("200/min", 300),
+            ("0.5/s", 2_000),
+            ("60/h", 60_000),
+        ] {
+            assert_eq!(text.parse(), Ok(Pace::Every(interval * MS)), "{text}");
+        }
+        assert_eq!("max".parse(), Ok(Pace::Max));
+        for text in ["", "30", "0/min", "-1/s", "inf/s", "nan/s", "5/week", "1/0"] {
+            assert!(text.parse::<Pace>().is_err(), "{text}");
+        }
+        assert_eq!(Pace::DEFAULT.to_string(), "30/min");
+    }
+
+    #[test]
+    fn a_start_is_never_further_away_than_one_interval() {
+        let now = Duration::from_secs(1000);
+        let interval = Duration::from_secs(2);
+        let cases = [
+            (Some(now - interval), now),
+            (Some(now + interval / 2), now + interval / 2),
+            (Some(now * 7), now + interval),
+            (None, now + interval),
+        ];
+        for (stored, expected) in cases {
+            assert_eq!(next_start(stored, now, interval), expected, "{stored:?}");
+        }
+    }
+
+    #[test]
+    fn look_ups_get_what_calls_leave_but_always_a_tenth() {
+        let last = |requests, look_ups| LastMinute {
+            requests,
+            look_ups,
+            eases_at: None,
+        };
+        let allowance = Allowance::PerMinute(180);
+        for (last, expected_calls, allowed) in [
+            (last(0, 0), 30, 150),
+            (last(100, 70), 30, 80),
+            (last(0, 0), 162, 18),
+            (last(170, 18), 162, 0),
+            (last(179, 5), 162, 1),
+            (last(0, 0), 500, 18),
+        ] {
+            assert_eq!(
+                look_ups_allowed(allowance, last, expected_calls),
+                allowed,
+                "{last:?} {expected_calls}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_rolling_minute_holds_more_starts_than_the_pace_says(per_minute in 1_u32..4000, late_ms in 0_u64..60) {
+            let interval = Pace::per_minute(f64::from(per_minute)).interval();
+            let first = Duration::from_secs(5);
+            let count = per_minute as usize + 1;
+            let starts = starts(first, interval, first * 100, count);
+            // The first start reaches the wire late, the one after a full minute's worth does not.
+            prop_assert!(starts[count - 1] - (starts[0] + Duration::from_millis(late_ms)) >= Duration::from_secs(60));
+        }
+
+        #[test]
+        fn a_run_of_80_seconds_makes_99_percent_of_the_calls(per_minute in 30_u32..4000) {
+            let interval = Pace::per_minute(f64::from(per_minute)).interval();
+            let made = starts(Duration::ZERO, interval, Duration::from_secs(80), usize::MAX).len();
+            prop_assert!(made as f64 >= 0.99 * 80.0 / 60.0 * f64::from(per_minute));
+        }
+
+        #[test]
+        fn calls_and_look_ups_together_stay_under_the_allowance(
+            requests in 0_u32..400, look_ups in 0_u32..400, expected in 0_u32..400, allowance in 2_u32..400,
+        ) {
+            let last = LastMinute { requests: requests.max(look_ups), look_ups, eases_at: None };
+            let allowance_of = Allowance::PerMinute(allowance);
+            prop_assert!(look_ups_allowed(allowance_of, last, expected) + last.requests <= allowance.max(last.requests));
+            prop_assert!(calls_allowed(allowance_of, last) + last.requests <= allowance.max(last.requests));
+        }
+    }
+}

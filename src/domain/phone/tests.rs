@@ -1,0 +1,313 @@
+use proptest::prelude::*;
+
+use super::cell::{Glyph, glyph};
+use super::*;
+
+/// The golden file's cells, with invisible characters written as escapes.
+fn golden() -> Vec<(String, String)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/phone/golden.csv");
+    let mut reader = csv::Reader::from_path(path).expect("the golden file is there");
+    let rows = reader
+        .records()
+        .map(|record| record.expect("the golden file is CSV"));
+    rows.map(|record| (unescaped(&record[0]), record[1].to_owned()))
+        .collect()
+}
+
+fn unescaped(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let (character, after) = if let Some(code) = escape.strip_prefix("u{") {
+            let (code, after) = code.split_once('}').expect("an escape is closed");
+            (
+                u32::from_str_radix(code, 16)
+                    .ok()
+                    .and_then(char::from_u32)
+                    .expect("a character"),
+                after,
+            )
+        } else {
+            let character = match escape.chars().next() {
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('t') => '\t',
+                Some('\\') => '\\',
+                other => panic!("unknown escape {other:?} in {text}"),
+            };
+            (character, &escape[1..])
+        };
+        plain.push(character);
+        rest = after;
+    }
+    plain + rest
+}
+
+fn outcome(result: Result<PhoneNumber, PhoneError>) -> String {
+    result.map_or_else(|error| error.name().to_owned(), |number| number.to_string())
+}
+
+/// The digits of a cell in ASCII.
+fn digits_of(text: &str) -> String {
+    let digit = |character| {
+        if let Glyph::Digit(digit) = glyph(character) {
+            Some(char::from(digit))
+        } else {
+            None
+        }
+    };
+    text.chars().filter_map(digit).collect()
+}
+
+#[test]
+fn every_cell_of_the_golden_file_has_its_verdict() {
+    let golden = golden();
+    assert!(golden.len() >= 200, "{} inputs", golden.len());
+    let wrong: Vec<String> = golden
+        .iter()
+        .map(|(input, expected)| (input, expected, outcome(PhoneNumber::parse(input))))
+        .filter(|(_, expected, got)| *expected != got)
+        .map(|(input, expected, got)| format!("{input:?}: expected {expected}, got {got}"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_message_shows_a_number() {
+    for (input, _) in golden() {
+        if let Err(error) = PhoneNumber::parse(&input) {
+            let message = format!("{error} {}", error.hint());
+            assert_eq!(mask_numbers(&message), message);
+            assert!(!error.to_string().ends_with('.'), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_country_is_called_only_when_it_is_enabled() {
+    let rules = PhoneRules {
+        countries: vec![44, 1, 39, 65],
+        own: Vec::new(),
+    };
+    let cases = [
+        ("+44 20 7183 8750", "+442071838750"),
+        ("+44 (0)20 7183 8750", "+442071838750"),
+        ("0044 7911 123456", "+447911123456"),
+        ("+1 (415) 555-2671", "+14155552671"),
+        ("+39 06 6982 0000", "+390669820000"),
+        ("+65 6123 4567", "+6561234567"),
+        ("+44 123", "too_short"),
+        ("+44 7911 12345", "invalid"),
+        ("+44 800 123 4567", "toll_free"),
+        ("+1 415 555 2671 x5", "extension"),
+        ("+971501234567", "foreign"),
+        // Digits alone are Indian or nothing.
+        ("447911123456", "too_long"),
+        ("4155552671", "not_a_mobile"),
+        ("9876543210", "+919876543210"),
+    ];
+    for (input, expected) in cases {
+        assert_eq!(outcome(rules.parse(input)), expected, "{input}");
+    }
+}
+
+#[test]
+fn an_own_caller_id_is_no_contact_however_it_is_written() {
+    let own = vec![PhoneNumber::parse_caller_id("08098765000").unwrap()];
+    let rules = PhoneRules {
+        countries: Vec::new(),
+        own,
+    };
+    for input in ["08098765000", "8098765000", "+91 80 9876 5000"] {
+        assert_eq!(rules.parse(input), Err(PhoneError::OwnCallerId), "{input}");
+    }
+    assert_eq!(outcome(rules.parse("08098765001")), "+918098765001");
+}
+
+#[test]
+fn a_caller_id_may_be_of_a_series_that_nobody_answers() {
+    let cases = [
+        ("08098765000", "+918098765000"),
+        ("+918098765000", "+918098765000"),
+        ("8098765000", "+918098765000"),
+        ("02212345678", "+912212345678"),
+        ("1401234567", "+911401234567"),
+        ("01401234567", "+911401234567"),
+        ("+91 1600 123456", "+911600123456"),
+        ("1601123456", "+911601123456"),
+        ("2212345678", "not_a_mobile"),
+        ("18001234567", "toll_free"),
+        ("+6561234567", "foreign"),
+        ("12345", "short_code"),
+        ("exophone", "letters"),
+        ("", "empty"),
+    ];
+    for (input, expected) in cases {
+        assert_eq!(
+            outcome(PhoneNumber::parse_caller_id(input)),
+            expected,
+            "{input}"
+        );
+    }
+}
+
+#[test]
+fn a_number_is_shown_whole_only_on_purpose() {
+    let number = PhoneNumber::parse("9876500042").unwrap();
+    assert_eq!(number.to_string(), "+919876500042");
+    assert_eq!(format!("{number:?}"), "PhoneNumber(…0042)");
+    assert_eq!(number.masked(), "…0042");
+    assert_eq!(number.digits(), 919_876_500_042);
+    assert_eq!(number.national().as_deref(), Some("9876500042"));
+    assert!(number.is_indian());
+    assert_eq!(PhoneNumber::from_digits(919_876_500_042), Some(number));
+}
+
+#[test]
+fn stored_digits_come_back_without_any_rule() {
+    assert_eq!(PhoneNumber::from_digits(999_999), None);
+    assert_eq!(PhoneNumber::from_digits(1_000_000_000_000_000), None);
+    let foreign = PhoneNumber::from_digits(14_155_552_671).unwrap();
+    assert!(!foreign.is_indian());
+    assert_eq!(foreign.national(), None);
+    // +91 and nine digits of another length are not ten national digits.
+    assert!(
+        !PhoneNumber::from_digits(91_987_654_321)
+            .unwrap()
+            .is_indian()
+    );
+}
+
+#[test]
+fn an_unexpected_sign_is_named_even_if_it_cannot_be_seen() {
+    let message = |text: &str| PhoneNumber::parse(text).unwrap_err().to_string();
+    assert_eq!(message("98765*43210"), "there is a `*` in the number");
+    assert_eq!(
+        message("98765\u{7}43210"),
+        "there is a U+0007 in the number"
+    );
+}
+
+#[test]
+fn numbers_in_foreign_text_are_masked() {
+    let cases = [
+        ("From 09876543210 is not valid", "From …3210 is not valid"),
+        ("+91 98765-43210, +919876543211", "…3210, …3211"),
+        ("98765\u{a0}43210", "…3210"),
+        ("९८७६५४३२१०", "…3210"),
+        ("(080) 12345678", "(080) …5678"),
+        ("code 35008, status 503", "code 35008, status 503"),
+        ("123456 + 1", "123456 + 1"),
+        ("98765  43210", "98765  43210"),
+        ("a9876543210b", "a…3210b"),
+        ("+", "+"),
+        ("", ""),
+    ];
+    for (text, masked) in cases {
+        assert_eq!(mask_numbers(text), masked);
+    }
+}
+
+#[test]
+fn a_masked_cell_keeps_its_shape() {
+    assert_eq!(mask_digits("98765-43210 x12"), "•••••-•••10 x12");
+    assert_eq!(mask_digits("9.87E+09"), "9.87E+09");
+    assert_eq!(mask_digits("+919876543210"), "+••••••••3210");
+}
+
+/// Cells as people might write them, and worse.
+fn cells() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        4 => "[0-9]{1,12}",
+        2 => "[6-9][0-9]{9}",
+        1 => "(\\+91|0091|91|0|\\+|00|tel:|'|=\"|\\+44|\\+1|1800|140|1600)",
+        1 => "[-. ()/,;#x+\u{200b}\u{a0}०-९٠-٩０-９]{1,3}",
+        1 => "(\\.0|\\.00| ext 12|E\\+09)",
+    ];
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+}
+
+/// Checks all that an accepted cell promises.
+fn holds(rules: &PhoneRules, text: &str) -> Result<(), TestCaseError> {
+    let Ok(number) = rules.parse(text) else {
+        return Ok(());
+    };
+    prop_assert_eq!(
+        rules.parse(&number.to_string()),
+        Ok(number),
+        "{:?} is not read back",
+        text
+    );
+    prop_assert_eq!(PhoneNumber::from_digits(number.digits()), Some(number));
+
+    let all = number.digits().to_string();
+    let written = digits_of(text);
+    let fraction = text.trim_end_matches(|c: char| !matches!(glyph(c), Glyph::Digit(_)));
+    let zeros = fraction
+        .rsplit(['.', '\u{FF0E}'])
+        .next()
+        .map(digits_of)
+        .unwrap_or_default();
+    let whole = if zeros == "0" || zeros == "00" {
+        &written[..written.len() - zeros.len()]
+    } else {
+        &written
+    };
+    let candidates = [written.as_str(), whole];
+    // Nothing but a prefix stands before the national digits: try each calling code the rules know.
+    let codes = rules
+        .countries
+        .iter()
+        .copied()
+        .chain([91])
+        .map(|code| code.to_string());
+    let faithful = codes
+        .filter_map(|code| Some((all.strip_prefix(&code)?.to_owned(), code)))
+        .any(|(national, code)| {
+            let prefixes = candidates
+                .iter()
+                .filter_map(|digits| digits.strip_suffix(&national));
+            let countries = prefixes
+                .flat_map(|prefix| [Some(prefix), prefix.strip_suffix('0')])
+                .flatten();
+            let known = [code.clone(), format!("00{code}")];
+            countries.into_iter().any(|country| {
+                known.iter().any(|k| k == country) || (country.is_empty() && code == "91")
+            })
+        });
+    prop_assert!(faithful, "{:?} became {}", text, all);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC*|.*") {
+        let rules = PhoneRules { countries: vec![1, 44], own: Vec::new() };
+        holds(&rules, &text)?;
+        let _ = PhoneNumber::parse_caller_id(&text);
+    }
+
+    #[test]
+    fn an_accepted_number_has_the_digits_of_its_cell(text in cells()) {
+        holds(&PhoneRules::default(), &text)?;
+        holds(&PhoneRules { countries: vec![1, 39, 44, 49, 54, 65, 7], own: Vec::new() }, &text)?;
+    }
+
+    #[test]
+    fn a_masked_text_has_no_number_left(text in cells()) {
+        let longest = mask_numbers(&text).split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+        prop_assert!(longest.unwrap_or(0) < 7);
+        prop_assert_eq!(mask_digits(&text).chars().count(), text.chars().count());
+    }
+
+    #[test]
+    fn ten_digits_from_six_to_nine_are_that_mobile(digits in "[6-9][0-9]{9}") {
+        match PhoneNumber::parse(&digits) {
+            Ok(number) => prop_assert_eq!(number.to_string(), format!("+91{digits}")),
+            Err(error) => prop_assert_eq!(error, PhoneError::Placeholder),
+        }
+    }
+}

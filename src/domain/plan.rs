@@ -1,0 +1,629 @@
+//! What a run should do now: how many to ring and when, what it waits for, and when it is over.
+//!
+//! Pure arithmetic over what a turn has read. `gate` says whether anybody may be rung at all, `room` how many and
+//! when, `ending` whether the run is over. Each states the reason with the answer, so that a person can be told.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::campaign::CampaignState;
+use super::hours::Calendar;
+use super::pace;
+
+/// Intents are committed this long before their call may start, so that a sync of the disk does not delay the call.
+pub const LEAD: Duration = Duration::from_millis(50);
+
+/// Calls still live when dialling is over are followed for this long.
+pub const FOLLOW_LIVE_CALLS: Duration = Duration::from_secs(120);
+
+/// Why a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the words are the product's own, PRODUCT §1")]
+pub enum StoppedBecause {
+    Finished,
+    OnlyDoubts,
+    Hours,
+    Paused,
+    Cancelled,
+    Until,
+    MaxRuntime,
+    MaxCalls,
+    NothingDue,
+    Provider,
+    Storage,
+    Signal,
+}
+
+impl StoppedBecause {
+    /// Returns the word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::OnlyDoubts => "only_doubts",
+            Self::Hours => "hours",
+            Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
+            Self::Until => "until",
+            Self::MaxRuntime => "max_runtime",
+            Self::MaxCalls => "max_calls",
+            Self::NothingDue => "nothing_due",
+            Self::Provider => "provider",
+            Self::Storage => "storage",
+            Self::Signal => "signal",
+        }
+    }
+}
+
+impl fmt::Display for StoppedBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What keeps the next call from starting at once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Limit {
+    /// The campaign's pace.
+    Pace,
+    /// All lines are taken.
+    Lines,
+    /// The account's allowance of requests.
+    Allowance,
+}
+
+impl Limit {
+    /// Returns the word that is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pace => "pace",
+            Self::Lines => "lines",
+            Self::Allowance => "allowance",
+        }
+    }
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Waits for the answer to its first GET.
+    Greeting,
+    /// Dials one at a time, until one POST was answered in so many words.
+    Alone,
+    /// Dials as the limits permit.
+    Open,
+}
+
+/// When a run shall end by itself, apart from being done.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct RunLimits {
+    /// Nothing new from this time on.
+    pub until: Option<Timestamp>,
+    /// Nothing new after this long.
+    pub max_runtime: Option<Duration>,
+    /// Nothing new after so many calls.
+    pub max_calls: Option<u64>,
+    /// Leaves as soon as nothing is due.
+    pub once: bool,
+    /// Waits for the calling hours instead of leaving.
+    pub wait: bool,
+}
+
+/// Why nobody may be rung now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shut {
+    /// The first GET is not answered yet.
+    Greeting,
+    /// The first call is not answered yet.
+    FirstReply,
+    /// Outside the calling hours; opens then, if ever.
+    Hours(Option<Timestamp>),
+    /// Paused.
+    Paused,
+    /// The run is coming to its end.
+    Ending(StoppedBecause),
+}
+
+/// What decides whether anybody may be rung.
+#[derive(Clone, Debug)]
+pub struct Gate<'a> {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// How far the run is.
+    pub phase: Phase,
+    /// POSTs that are not answered yet.
+    pub open_posts: u32,
+    /// Where the campaign stands.
+    pub state: CampaignState,
+    /// The calling hours.
+    pub calendar: &'a Calendar,
+    /// The decision to end, if it was taken.
+    pub ending: Option<StoppedBecause>,
+}
+
+impl Gate<'_> {
+    /// Returns why nobody may be rung now, or `None` if somebody may.
+    pub fn shut(&self) -> Option<Shut> {
+        if let Some(because) = self.ending {
+            return Some(Shut::Ending(because));
+        }
+        match self.state {
+            CampaignState::Paused => return Some(Shut::Paused),
+            CampaignState::Cancelled => return Some(Shut::Ending(StoppedBecause::Cancelled)),
+            CampaignState::Stopped | CampaignState::Running | CampaignState::Completed => {}
+        }
+        // An intent is sent up to `LEAD` after it was written: it must be inside the hours then as well.
+        let latest = self.wall.saturating_add(LEAD).unwrap_or(self.wall);
+        if !self.calendar.is_open(self.wall) || !self.calendar.is_open(latest) {
+            return Some(Shut::Hours(self.calendar.next_opening(latest)));
+        }
+        match self.phase {
+            Phase::Greeting => Some(Shut::Greeting),
+            Phase::Alone if self.open_posts > 0 => Some(Shut::FirstReply),
+            Phase::Alone | Phase::Open => None,
+        }
+    }
+}
+
+/// What limits the number of starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// Time since boot.
+    pub now: Duration,
+    /// How far the run is.
+    pub phase: Phase,
+    /// When the campaign's pace permits the next start.
+    pub campaign_next: Duration,
+    /// The campaign's interval between starts.
+    pub campaign_interval: Duration,
+    /// When the account's allowance permits the next start.
+    pub account_next: Duration,
+    /// The account's interval between starts.
+    pub account_interval: Duration,
+    /// Lines that are free for this campaign.
+    pub free_lines: u32,
+    /// Calls that the allowance permits right now.
+    pub allowed: u32,
+    /// When the allowance eases, if it permits none.
+    pub allowance_eases_at: Option<Duration>,
+    /// Calls that the run may still place.
+    pub calls_left: u64,
+}
+
+/// The starts there is room for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// When each may start, since boot; evenly spaced, the first not before now.
+    pub starts: Vec<Duration>,
+    /// What keeps the next one from starting at once.
+    pub limit: Option<Limit>,
+    /// When there will be room again, as far as time alone decides.
+    pub next_at: Option<Duration>,
+}
+
+/// A batch of intents shares one sync; more than this would keep the first of them waiting.
+const LARGEST_BATCH: u32 = 256;
+
+impl Capacity {
+    /// Returns how many calls may be committed now, and when each may start.
+    pub fn room(&self) -> Room {
+        let alone = if self.phase == Phase::Open {
+            LARGEST_BATCH
+        } else {
+            1
+        };
+        let calls_left = u32::try_from(self.calls_left).unwrap_or(u32::MAX);
+        let most = self.free_lines.min(self.allowed).min(alone).min(calls_left);
+        let interval = self.campaign_interval.max(self.account_interval);
+        let first = self.campaign_next.max(self.account_next).max(self.now);
+        let starts = pace::starts(first, interval, self.now + LEAD, most as usize);
+        let pace_binds = if self.account_interval > self.campaign_interval {
+            Limit::Allowance
+        } else {
+            Limit::Pace
+        };
+        let (limit, next_at) = if self.free_lines as usize <= starts.len() {
+            (Some(Limit::Lines), None)
+        } else if self.allowed as usize <= starts.len() {
+            (Some(Limit::Allowance), self.allowance_eases_at)
+        } else if starts.len() < most as usize {
+            (
+                Some(pace_binds),
+                Some(first + interval * u32::try_from(starts.len()).unwrap_or(u32::MAX)),
+            )
+        } else {
+            (None, Some(self.now))
+        };
+        Room {
+            starts,
+            limit,
+            next_at,
+        }
+    }
+}
+
+/// The lines of a campaign and of its account.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines {
+    /// Most calls live at once in the campaign.
+    pub campaign_limit: u32,
+    /// Most calls live at once in the account.
+    pub account_limit: u32,
+    /// Calls of the campaign that hold a line, doubts aside.
+    pub campaign_live: u32,
+    /// Calls of the account that hold a line, doubts aside.
+    pub account_live: u32,
+    /// Doubts of the campaign that are young enough to hold a line.
+    pub doubts: u32,
+}
+
+impl Lines {
+    /// Returns how many more calls the lines can carry. Doubts never hold more than half of them.
+    pub fn free(&self) -> u32 {
+        let doubts = self.doubts.min(self.campaign_limit / 2);
+        let campaign = self
+            .campaign_limit
+            .saturating_sub(self.campaign_live + doubts);
+        let account = self
+            .account_limit
+            .saturating_sub(self.account_live + doubts);
+        campaign.min(account)
+    }
+}
+
+/// What decides whether a run comes to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Prospect<'a> {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// How long the run has gone on.
+    pub runtime: Duration,
+    /// When it shall end by itself.
+    pub limits: &'a RunLimits,
+    /// Where the campaign stands.
+    pub state: CampaignState,
+    /// The calling hours.
+    pub calendar: &'a Calendar,
+    /// Calls placed by this run.
+    pub calls_placed: u64,
+    /// Contacts to be rung, now or later.
+    pub pending: u64,
+    /// When the next of them is due.
+    pub next_due_at: Option<Timestamp>,
+}
+
+impl Prospect<'_> {
+    /// Returns why nothing new shall be dialled any more in this run, or `None` to go on.
+    pub fn ending(&self) -> Option<StoppedBecause> {
+        if self.state == CampaignState::Cancelled {
+            return Some(StoppedBecause::Cancelled);
+        }
+        if self.pending == 0 {
+            return None;
+        }
+        if self.limits.until.is_some_and(|until| self.wall >= until) {
+            return Some(StoppedBecause::Until);
+        }
+        if self
+            .limits
+            .max_runtime
+            .is_some_and(|most| self.runtime >= most)
+        {
+            return Some(StoppedBecause::MaxRuntime);
+        }
+        if self
+            .limits
+            .max_calls
+            .is_some_and(|most| self.calls_placed >= most)
+        {
+            return Some(StoppedBecause::MaxCalls);
+        }
+        let due_now = self.next_due_at.is_some_and(|due| due <= self.wall);
+        if self.limits.once && !due_now {
+            return Some(StoppedBecause::NothingDue);
+        }
+        if self.limits.wait {
+            return None;
+        }
+        match self.calendar.closes_at(self.wall) {
+            None => Some(StoppedBecause::Hours),
+            // Whoever is due after closing time is not worth waiting for.
+            Some(closing) if self.next_due_at.is_some_and(|due| due >= closing) => {
+                Some(StoppedBecause::Hours)
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+/// Whether a run that rings nobody any more may leave.
+#[derive(Clone, Copy, Debug)]
+pub struct Departure {
+    /// The decision to end and how long ago it was taken.
+    pub ending: Option<(StoppedBecause, Duration)>,
+    /// How long the campaign has been paused, if it is.
+    pub paused_for: Option<Duration>,
+    /// POSTs that are not answered yet.
+    pub open_posts: u32,
+    /// Accepted calls whose end was not seen yet.
+    pub live: u32,
+    /// Contacts to be rung, now or later.
+    pub pending: u64,
+    /// Contacts that wait for evidence or a person.
+    pub held: u64,
+}
+
+impl Departure {
+    /// Returns why the run is over now, or `None` while it is not. It never leaves a POST unanswered.
+    pub fn over(&self) -> Option<StoppedBecause> {
+        if self.open_posts > 0 {
+            return None;
+        }
+        let followed = |since: Duration| self.live == 0 || since >= FOLLOW_LIVE_CALLS;
+        match self.ending {
+            Some((because @ (StoppedBecause::Signal | StoppedBecause::Provider), _)) => {
+                return Some(because);
+            }
+            Some((because, since)) if followed(since) => return Some(because),
+            Some(_) => return None,
+            None => {}
+        }
+        if self.pending == 0 && self.live == 0 {
+            return Some(if self.held > 0 {
+                StoppedBecause::OnlyDoubts
+            } else {
+                StoppedBecause::Finished
+            });
+        }
+        match self.paused_for {
+            Some(since) if followed(since) => Some(StoppedBecause::Paused),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn capacity() -> Capacity {
+        Capacity {
+            now: 100 * SECOND,
+            phase: Phase::Open,
+            campaign_next: 100 * SECOND,
+            campaign_interval: Duration::ZERO,
+            account_next: Duration::ZERO,
+            account_interval: Duration::ZERO,
+            free_lines: 10,
+            allowed: u32::MAX,
+            allowance_eases_at: None,
+            calls_left: u64::MAX,
+        }
+    }
+
+    #[test]
+    fn without_a_pace_every_free_line_is_taken_and_the_lines_bind() {
+        let room = capacity().room();
+        assert_eq!(room.starts, vec![100 * SECOND; 10]);
+        assert_eq!(room.limit, Some(Limit::Lines));
+    }
+
+    #[test]
+    fn a_pace_spaces_starts_evenly_and_no_further_ahead_than_the_lead() {
+        let interval = Duration::from_millis(20);
+        let room = Capacity {
+            campaign_interval: interval,
+            ..capacity()
+        }
+        .room();
+        assert_eq!(
+            room.starts,
+            [
+                100 * SECOND,
+                100 * SECOND + interval,
+                100 * SECOND + 2 * interval
+            ]
+        );
+        assert_eq!(room.limit, Some(Limit::Pace));
+        assert_eq!(room.next_at, Some(100 * SECOND + 3 * interval));
+    }
+
+    #[test]
+    fn the_slower_of_campaign_and_account_binds_and_is_named() {
+        let slow = Capacity {
+            campaign_interval: SECOND,
+            account_interval: 2 * SECOND,
+            ..capacity()
+        };
+        assert_eq!(slow.room().limit, Some(Limit::Allowance));
+        let shut = Capacity {
+            allowed: 0,
+            allowance_eases_at: Some(107 * SECOND),
+            ..capacity()
+        };
+        let room = shut.room();
+        assert_eq!(
+            (room.starts.len(), room.limit, room.next_at),
+            (0, Some(Limit::Allowance), Some(107 * SECOND))
+        );
+    }
+
+    #[test]
+    fn the_first_call_goes_alone() {
+        let room = Capacity {
+            phase: Phase::Alone,
+            ..capacity()
+        }
+        .room();
+        assert_eq!(room.starts.len(), 1);
+        let calendar = Calendar {
+            hours: super::super::hours::Hours::always(),
+            ..Calendar::default()
+        };
+        let gate = Gate {
+            wall: Timestamp::UNIX_EPOCH,
+            phase: Phase::Alone,
+            open_posts: 1,
+            state: CampaignState::Running,
+            calendar: &calendar,
+            ending: None,
+        };
+        assert_eq!(gate.shut(), Some(Shut::FirstReply));
+    }
+
+    #[test]
+    fn doubts_hold_half_the_lines_at_most() {
+        let lines = Lines {
+            campaign_limit: 10,
+            account_limit: 10,
+            campaign_live: 2,
+            account_live: 2,
+            doubts: 40,
+        };
+        assert_eq!(lines.free(), 3);
+        let shared = Lines {
+            account_live: 9,
+            doubts: 0,
+            ..lines
+        };
+        assert_eq!(shared.free(), 1);
+    }
+
+    #[test]
+    fn a_run_leaves_for_the_reason_that_comes_first() {
+        let calendar = Calendar::default();
+        let noon: Timestamp = "2026-03-02T12:00:00+05:30".parse().unwrap();
+        let night: Timestamp = "2026-03-02T22:00:00+05:30".parse().unwrap();
+        let limits = RunLimits::default();
+        let prospect = Prospect {
+            wall: noon,
+            runtime: SECOND,
+            limits: &limits,
+            state: CampaignState::Running,
+            calendar: &calendar,
+            calls_placed: 3,
+            pending: 5,
+            next_due_at: Some(noon),
+        };
+        assert_eq!(prospect.ending(), None);
+        assert_eq!(
+            Prospect {
+                wall: night,
+                ..prospect
+            }
+            .ending(),
+            Some(StoppedBecause::Hours)
+        );
+        assert_eq!(
+            Prospect {
+                next_due_at: Some(night),
+                ..prospect
+            }
+            .ending(),
+            Some(StoppedBecause::Hours)
+        );
+        let waits = RunLimits {
+            wait: true,
+            ..limits
+        };
+        assert_eq!(
+            Prospect {
+                wall: night,
+                limits: &waits,
+                ..prospect
+            }
+            .ending(),
+            None
+        );
+        let once = RunLimits {
+            once: true,
+            ..limits
+        };
+        let later = noon.saturating_add(SECOND).unwrap();
+        let next_due_at = Some(later);
+        assert_eq!(
+            Prospect {
+                limits: &once,
+                next_due_at,
+                ..prospect
+            }
+            .ending(),
+            Some(StoppedBecause::NothingDue)
+        );
+        let few = RunLimits {
+            max_calls: Some(3),
+            ..limits
+        };
+        assert_eq!(
+            Prospect {
+                limits: &few,
+                ..prospect
+            }
+            .ending(),
+            Some(StoppedBecause::MaxCalls)
+        );
+        assert_eq!(
+            Prospect {
+                wall: night,
+                pending: 0,
+                ..prospect
+            }
+            .ending(),
+            None
+        );
+    }
+
+    #[test]
+    fn a_run_is_over_only_when_every_post_was_answered() {
+        let done = Departure {
+            ending: None,
+            paused_for: None,
+            open_posts: 0,
+            live: 0,
+            pending: 0,
+            held: 0,
+        };
+        assert_eq!(done.over(), Some(StoppedBecause::Finished));
+        assert_eq!(
+            Departure { held: 1, ..done }.over(),
+            Some(StoppedBecause::OnlyDoubts)
+        );
+        assert_eq!(Departure { live: 1, ..done }.over(), None);
+        let signal = Some((StoppedBecause::Signal, Duration::ZERO));
+        assert_eq!(
+            Departure {
+                ending: signal,
+                live: 3,
+                ..done
+            }
+            .over(),
+            Some(StoppedBecause::Signal)
+        );
+        assert_eq!(
+            Departure {
+                ending: signal,
+                open_posts: 1,
+                ..done
+            }
+            .over(),
+            None
+        );
+        let until = |since| Departure {
+            ending: Some((StoppedBecause::Until, since)),
+            live: 1,
+            ..done
+        };
+        assert_eq!(until(SECOND).over(), None);
+        assert_eq!(until(FOLLOW_LIVE_CALLS).over(), Some(StoppedBecause::Until));
+        let paused = Departure {
+            paused_for: Some(SECOND),
+            pending: 4,
+            ..done
+        };
+        assert_eq!(paused.over(), Some(StoppedBecause::Paused));
+        assert_eq!(Departure { live: 1, ..paused }.over(), None);
+    }
+}

@@ -1,0 +1,300 @@
+//! What becomes of a contact when its attempt has moved: another try, done, or a wait for evidence.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::attempt::AttemptState;
+use super::call::{NotAnOutcome, Outcome};
+use super::rejection::{Blame, RejectionClass};
+
+/// How often, after which outcomes and how soon a contact is tried again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RetryPolicy {
+    /// Tries after the first one.
+    pub retries: u32,
+    /// How long after the end of one try the next may start.
+    pub after: Duration,
+    /// The outcomes that are tried again.
+    pub on: RetryOn,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            retries: 0,
+            after: Duration::from_secs(30 * 60),
+            on: RetryOn::default(),
+        }
+    }
+}
+
+/// The outcomes after which a contact is tried again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RetryOn(Vec<Outcome>);
+
+impl Default for RetryOn {
+    fn default() -> Self {
+        Self(vec![Outcome::Busy, Outcome::NoAnswer])
+    }
+}
+
+impl fmt::Display for RetryOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.0.iter().map(|outcome| outcome.as_str()).collect();
+        f.write_str(&words.join(","))
+    }
+}
+
+/// The text names no outcomes to try again after.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotRetryOn {
+    /// A word that is no outcome.
+    #[error(transparent)]
+    Unknown(#[from] NotAnOutcome),
+    /// Who has picked up was reached.
+    #[error("`completed` is not tried again: that person was reached")]
+    Reached,
+}
+
+impl FromStr for RetryOn {
+    type Err = NotRetryOn;
+
+    fn from_str(text: &str) -> Result<Self, NotRetryOn> {
+        let outcomes: Vec<Outcome> = text
+            .split(',')
+            .map(|word| word.trim().parse())
+            .collect::<Result<_, _>>()?;
+        if outcomes.contains(&Outcome::Completed) {
+            Err(NotRetryOn::Reached)
+        } else {
+            Ok(Self(outcomes))
+        }
+    }
+}
+
+/// Why we did or did not call, or what a contact waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Reason {
+    /// The number is live in another campaign.
+    BusyElsewhere,
+    /// Waits for its next try.
+    Retry,
+    /// The last try never left this machine.
+    NotSent,
+    /// The provider refused without blaming the contact.
+    ProviderRefused,
+    /// The provider may not call this number (TRAI NDNC).
+    Ndnc,
+    /// The provider says that this is no number.
+    BadNumber,
+    /// Nobody knows yet whether the last try was placed.
+    InDoubt,
+    /// Placed, but its end was never seen.
+    OutcomeUnknown,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 8] = [
+        Self::BusyElsewhere,
+        Self::Retry,
+        Self::NotSent,
+        Self::ProviderRefused,
+        Self::Ndnc,
+        Self::BadNumber,
+        Self::InDoubt,
+        Self::OutcomeUnknown,
+    ];
+
+    /// Returns the word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BusyElsewhere => "busy_elsewhere",
+            Self::Retry => "retry",
+            Self::NotSent => "not_sent",
+            Self::ProviderRefused => "provider_refused",
+            Self::Ndnc => "ndnc",
+            Self::BadNumber => "bad_number",
+            Self::InDoubt => "in_doubt",
+            Self::OutcomeUnknown => "outcome_unknown",
+        }
+    }
+}
+
+/// What becomes of a contact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Somebody may be ringing them.
+    Initiated,
+    /// Waits for evidence or a person.
+    Held(Reason),
+    /// To be rung (again) at this time.
+    Pending(Timestamp, Option<Reason>),
+    /// Reached.
+    Completed,
+    /// Not reached, and no further try is permitted; no reason where the outcome says it.
+    Failed(Option<Reason>),
+    /// Not to be rung.
+    Skipped(Reason),
+}
+
+/// How long a contact waits that was refused without being blamed for it.
+const AFTER_A_REFUSAL: Duration = Duration::from_secs(60);
+
+/// How long a contact waits whose request could not leave this machine.
+const AFTER_NOTHING_SENT: Duration = Duration::from_secs(5);
+
+/// Returns whether an attempt in this state uses up one of its contact's tries.
+pub fn charges(state: &AttemptState, rejection: Option<RejectionClass>) -> bool {
+    match state {
+        AttemptState::NotSent | AttemptState::NotPlaced => false,
+        AttemptState::Rejected => rejection.is_some_and(|class| class.blame() == Blame::Contact),
+        _ => true,
+    }
+}
+
+/// Returns what becomes of a contact whose latest attempt is in this state.
+///
+/// `charged` counts the tries that used one up, this one included; `ended_at` is when this one ended, from which the
+/// wait for the next counts.
+pub fn after(
+    state: &AttemptState,
+    rejection: Option<RejectionClass>,
+    charged: u32,
+    policy: &RetryPolicy,
+    ended_at: Timestamp,
+) -> Verdict {
+    let later = |wait: Duration, reason| {
+        Verdict::Pending(
+            ended_at.saturating_add(wait).unwrap_or(ended_at),
+            Some(reason),
+        )
+    };
+    match state {
+        AttemptState::Intent | AttemptState::Accepted(_) | AttemptState::InProgress(_) => {
+            Verdict::Initiated
+        }
+        AttemptState::InDoubt | AttemptState::Held => Verdict::Held(Reason::InDoubt),
+        AttemptState::OutcomeUnknown(_) => Verdict::Held(Reason::OutcomeUnknown),
+        AttemptState::PresumedPlaced | AttemptState::Ended(_, Outcome::Completed) => {
+            Verdict::Completed
+        }
+        AttemptState::Ended(_, outcome) => {
+            let again = charged <= policy.retries && policy.on.0.contains(outcome);
+            if again {
+                later(policy.after, Reason::Retry)
+            } else {
+                Verdict::Failed(None)
+            }
+        }
+        AttemptState::NotSent => later(AFTER_NOTHING_SENT, Reason::NotSent),
+        AttemptState::NotPlaced => later(Duration::ZERO, Reason::Retry),
+        AttemptState::Rejected => match rejection {
+            Some(RejectionClass::Ndnc) => Verdict::Skipped(Reason::Ndnc),
+            Some(RejectionClass::BadNumber) => Verdict::Failed(Some(Reason::BadNumber)),
+            Some(class) if class.blame() == Blame::Nobody => {
+                later(AFTER_A_REFUSAL, Reason::ProviderRefused)
+            }
+            _ => later(Duration::ZERO, Reason::ProviderRefused),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(retries: u32) -> RetryPolicy {
+        RetryPolicy {
+            retries,
+            after: Duration::from_secs(600),
+            ..RetryPolicy::default()
+        }
+    }
+
+    fn ended(outcome: Outcome) -> AttemptState {
+        AttemptState::Ended("a1".parse().unwrap(), outcome)
+    }
+
+    #[test]
+    fn two_retries_make_three_tries_ten_minutes_apart() {
+        let mut at = Timestamp::UNIX_EPOCH;
+        let mut schedule = vec!["0s".to_owned()];
+        for charged in 1.. {
+            match after(&ended(Outcome::Busy), None, charged, &policy(2), at) {
+                Verdict::Pending(due, Some(Reason::Retry)) => {
+                    schedule.push(format!("{}m", due.as_second() / 60));
+                    at = due;
+                }
+                verdict => {
+                    assert_eq!(verdict, Verdict::Failed(None));
+                    schedule.push("failed".to_owned());
+                    break;
+                }
+            }
+        }
+        assert_eq!(schedule, ["0s", "10m", "20m", "failed"]);
+    }
+
+    #[test]
+    fn only_the_named_outcomes_are_tried_again() {
+        let now = Timestamp::UNIX_EPOCH;
+        for (outcome, again) in [
+            (Outcome::Completed, false),
+            (Outcome::Busy, true),
+            (Outcome::NoAnswer, true),
+            (Outcome::Failed, false),
+            (Outcome::Canceled, false),
+        ] {
+            let verdict = after(&ended(outcome), None, 1, &policy(1), now);
+            assert_eq!(matches!(verdict, Verdict::Pending(..)), again, "{outcome}");
+        }
+        assert!("completed,busy".parse::<RetryOn>().is_err());
+        assert_eq!(
+            "no-answer, failed".parse::<RetryOn>().unwrap().to_string(),
+            "no-answer,failed"
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_charged_to_the_contact_only_if_it_names_the_contact() {
+        for class in RejectionClass::ALL {
+            let blamed = matches!(class, RejectionClass::Ndnc | RejectionClass::BadNumber);
+            assert_eq!(
+                charges(&AttemptState::Rejected, Some(class)),
+                blamed,
+                "{}",
+                class.as_str()
+            );
+            let verdict = after(
+                &AttemptState::Rejected,
+                Some(class),
+                1,
+                &policy(0),
+                Timestamp::UNIX_EPOCH,
+            );
+            assert_eq!(
+                matches!(verdict, Verdict::Pending(..)),
+                !blamed,
+                "{}",
+                class.as_str()
+            );
+        }
+    }
+
+    #[test]
+    fn doubt_never_becomes_another_try() {
+        for state in [
+            AttemptState::InDoubt,
+            AttemptState::Held,
+            AttemptState::OutcomeUnknown("a1".parse().unwrap()),
+        ] {
+            let verdict = after(&state, None, 1, &policy(9), Timestamp::UNIX_EPOCH);
+            assert!(matches!(verdict, Verdict::Held(_)), "{}", state.name());
+            assert!(charges(&state, None));
+        }
+    }
+}

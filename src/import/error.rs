@@ -1,0 +1,162 @@
+//! What can be wrong with a file, and what with one of its rows.
+//!
+//! Errors of a file end its import; errors of a row are counted and shown. Both have a hint, and neither shows a whole
+//! phone number.
+
+use std::io;
+
+use crate::domain::phone::PhoneError;
+
+/// The file cannot be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Reading failed.
+    #[error("cannot read it")]
+    Read(#[source] io::Error),
+    /// Nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// Another encoding, or no text at all.
+    #[error("line {line} is not UTF-8 text")]
+    NotUtf8 {
+        /// Where it was noticed.
+        line: u64,
+    },
+    /// More than one sign could separate the columns.
+    #[error("cannot tell which sign separates the columns; the header has {seen}")]
+    AmbiguousDelimiter {
+        /// The signs and how often they occur: `2 commas, 2 semicolons`.
+        seen: String,
+    },
+    /// The first row is no header.
+    #[error("line {line} has a phone number where the names of the columns should be")]
+    NoHeader {
+        /// The line of the first row.
+        line: u64,
+    },
+    /// No known name among the columns.
+    #[error("no column looks like a phone number; the header has {header}")]
+    NoPhoneColumn {
+        /// The names of the columns.
+        header: String,
+    },
+    /// Several columns could be meant.
+    #[error("more than one column could be the phone number: {columns}")]
+    AmbiguousColumn {
+        /// Their names.
+        columns: String,
+    },
+    /// `--map` names a column that is not there.
+    #[error("no column is called `{column}`; the header has {header}")]
+    MissingColumn {
+        /// The name that was asked for.
+        column: String,
+        /// The names of the columns.
+        header: String,
+    },
+    /// `--map` names a column that is there more than once.
+    #[error("{count} columns are called `{column}`")]
+    RepeatedColumn {
+        /// The name that was asked for.
+        column: String,
+        /// How many have it.
+        count: usize,
+    },
+    /// A quote opens and the file ends.
+    #[error("a quote opens on line {line} and never closes")]
+    UnclosedQuote {
+        /// The line of the quote.
+        line: u64,
+    },
+    /// A row that no list of people has.
+    #[error("the row on line {line} is larger than a mebibyte")]
+    RowTooLarge {
+        /// Where the row begins.
+        line: u64,
+    },
+}
+
+impl ImportError {
+    /// Returns what a person can do about it, where something can be done.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Read(_) => None,
+            Self::Empty => Some("the first line names the columns, such as `phone,name`"),
+            Self::NotUtf8 { .. } => Some("save it as \"CSV UTF-8\" in the spreadsheet"),
+            Self::AmbiguousDelimiter { .. } => Some(
+                "separate the columns with one sign only, or put names that contain another into double quotes",
+            ),
+            Self::NoHeader { .. } => {
+                Some("add a first line that names the columns, such as `phone,name`")
+            }
+            Self::NoPhoneColumn { .. } => Some("name it with `--map phone=COLUMN`"),
+            Self::AmbiguousColumn { .. } => {
+                Some("choose one with `--map phone=COLUMN`, or give each column its own name")
+            }
+            Self::MissingColumn { .. } => Some("name a column of the header in `--map`"),
+            Self::RepeatedColumn { .. } => Some("give each column its own name"),
+            Self::UnclosedQuote { .. } => {
+                Some("close the quote, or double it if it is meant as a sign: `\"\"`")
+            }
+            Self::RowTooLarge { .. } => Some("check the file: it may not be a list of contacts"),
+        }
+    }
+}
+
+/// A row that cannot be called.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct RowError {
+    /// The physical line of the file on which the row begins, the first being 1.
+    pub line: u64,
+    /// Why.
+    pub reason: RowReason,
+    /// The phone cell as it may be shown: digits hidden, cut short.
+    pub cell: String,
+}
+
+/// The reason why a row was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
+pub enum RowReason {
+    /// Its phone cell is no number that can be called.
+    #[error(transparent)]
+    Phone(#[from] PhoneError),
+    /// It has cells beyond the last column: some cell has probably slipped.
+    #[error("{cells} cells in {columns} columns")]
+    Ragged {
+        /// The row's cells.
+        cells: usize,
+        /// The header's columns.
+        columns: usize,
+    },
+    /// It has a byte that no text has.
+    #[error("a NUL byte in the row")]
+    NulByte,
+    /// It has a cell of more than 64 KiB.
+    #[error("a cell is larger than 64 KiB")]
+    CellTooLarge,
+}
+
+impl RowReason {
+    /// Returns the reason's stable name, as in `rejected_by_reason`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Phone(error) => error.name(),
+            Self::Ragged { .. } => "ragged",
+            Self::NulByte => "nul_byte",
+            Self::CellTooLarge => "cell_too_large",
+        }
+    }
+
+    /// Returns what a person can do about it.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Phone(error) => error.hint(),
+            Self::Ragged { .. } => "put cells that contain the delimiter into double quotes",
+            Self::NulByte => "save the file again as \"CSV UTF-8\"",
+            Self::CellTooLarge => {
+                "shorten the cell; a quote that was never closed also has this effect"
+            }
+        }
+    }
+}

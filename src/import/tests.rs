@@ -1,0 +1,524 @@
+use std::fs::File;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::phone::{PhoneError, PhoneNumber, mask_numbers};
+
+fn fixture(name: &str) -> Reader<File> {
+    let path = format!("{}/fixtures/import/{name}", env!("CARGO_MANIFEST_DIR"));
+    Reader::open(File::open(path).unwrap(), &Options::default()).unwrap()
+}
+
+fn open(bytes: &[u8]) -> Result<Reader<&[u8]>, ImportError> {
+    Reader::open(bytes, &Options::default())
+}
+
+fn open_mapped<'a>(bytes: &'a [u8], map: &str) -> Result<Reader<&'a [u8]>, ImportError> {
+    Reader::open(
+        bytes,
+        &Options {
+            columns: map.parse().unwrap(),
+            ..Options::default()
+        },
+    )
+}
+
+fn rows(reader: Reader<impl Read>) -> Vec<Row> {
+    reader
+        .map(|row| row.expect("the file is readable"))
+        .collect()
+}
+
+fn contacts(reader: Reader<impl Read>) -> Vec<NewContact> {
+    rows(reader)
+        .into_iter()
+        .map(|row| row.expect("the row is a contact"))
+        .collect()
+}
+
+/// Line, last digits and name of every row; the reason's name for those that were refused.
+fn summary(reader: Reader<impl Read>) -> Vec<String> {
+    let line = |row: &Row| match row {
+        Ok(contact) => format!(
+            "{} {} {}",
+            contact.line,
+            contact.number.masked(),
+            contact.name.as_deref().unwrap_or("-")
+        ),
+        Err(refused) => format!(
+            "{} {} {}",
+            refused.line,
+            refused.reason.name(),
+            refused.cell
+        ),
+    };
+    rows(reader).iter().map(line).collect()
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    open(bytes)
+        .map(summary)
+        .map_or_else(|error| error.to_string(), |rows| format!("read {rows:?}"))
+}
+
+/// Reads a file to its end or to the error that ends it.
+fn last_error(bytes: &[u8]) -> Option<ImportError> {
+    match open(bytes) {
+        Ok(reader) => reader.filter_map(Result::err).last(),
+        Err(error) => Some(error),
+    }
+}
+
+#[test]
+fn a_list_with_extra_columns_keeps_them_in_order() {
+    let contacts = contacts(fixture("contacts.csv"));
+    let lines: Vec<u64> = contacts.iter().map(|contact| contact.line).collect();
+    assert_eq!(lines, [2, 3, 4, 5, 7, 8, 9, 10, 12, 13]);
+    assert_eq!(
+        contacts[4].number,
+        PhoneNumber::parse("9876500005").unwrap()
+    );
+    assert_eq!(contacts[4].name.as_deref(), Some("सुनीता देवी"));
+    assert_eq!(contacts[7].name, None);
+    let fields = |index: usize| {
+        contacts[index]
+            .fields
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        fields(3),
+        [
+            ("City", "Delhi"),
+            ("Amount due", "3000"),
+            ("Note", "paid once\nmoved since")
+        ]
+    );
+    assert_eq!(fields(5)[2], ("Note", "said \"call me\""));
+    assert_eq!(fields(9)[2], ("Note", ""));
+}
+
+#[test]
+fn a_semicolon_file_may_have_commas_in_its_cells() {
+    let contacts = contacts(fixture("semicolon.csv"));
+    assert_eq!(contacts.len(), 2);
+    assert_eq!(
+        contacts[1].fields[0],
+        ("City, State".to_owned(), "Mysuru; KA".to_owned())
+    );
+}
+
+#[test]
+fn a_byte_order_mark_does_not_hide_the_first_column() {
+    assert_eq!(
+        summary(fixture("bom.csv")),
+        ["2 …0001 Asha Rao", "4 …0002 Ravi Kumar"]
+    );
+}
+
+#[test]
+fn google_contacts_are_called_at_their_first_number() {
+    assert_eq!(
+        summary(fixture("google.csv")),
+        ["2 …0001 Asha Rao", "3 …0002 Ravi Kumar Shetty", "5 …0003 -"]
+    );
+}
+
+#[test]
+fn hindi_headers_and_digits_are_read() {
+    assert_eq!(
+        summary(fixture("hindi.csv")),
+        ["2 …0001 सुनीता देवी", "3 …0002 राम प्रसाद", "4 …0003 गीता"]
+    );
+}
+
+#[test]
+fn every_refusal_is_named_beside_the_good_rows() {
+    let path = format!("{}/fixtures/import/rejects.csv", env!("CARGO_MANIFEST_DIR"));
+    let own = vec![PhoneNumber::parse_caller_id("08098765000").unwrap()];
+    let rules = PhoneRules {
+        countries: Vec::new(),
+        own,
+    };
+    let expected: Vec<String> = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_path(&path)
+        .unwrap()
+        .records()
+        .map(|record| record.unwrap())
+        .map(|record| {
+            if record.len() > 3 {
+                "ragged".to_owned()
+            } else {
+                record[2].to_owned()
+            }
+        })
+        .collect();
+    let reader = Reader::open(
+        File::open(&path).unwrap(),
+        &Options {
+            columns: ColumnMap::default(),
+            rules,
+        },
+    )
+    .unwrap();
+    let rows = rows(reader);
+    let named: Vec<&str> = rows
+        .iter()
+        .map(|row| {
+            row.as_ref()
+                .map_or_else(|r| r.reason.name(), |_| "accepted")
+        })
+        .collect();
+    assert_eq!(named, expected);
+    for (index, row) in rows.iter().enumerate() {
+        if let Err(refused) = row {
+            assert_eq!(refused.line, index as u64 + 2);
+            assert!(!refused.reason.hint().is_empty());
+            assert_eq!(
+                mask_numbers(&refused.cell),
+                refused.cell,
+                "a number is shown"
+            );
+        }
+    }
+}
+
+#[test]
+fn phone_columns_are_known_by_their_usual_names() {
+    let known = [
+        "phone",
+        "Phone",
+        "PHONE NO.",
+        "mobile",
+        "Mobile No.",
+        "mobile_number",
+        "mobileNumber",
+        "Contact Number",
+        "WhatsApp Number",
+        "Phone 1 - Value",
+        "Tel.",
+        "मोबाइल",
+        "मोबाइल नंबर",
+        "मोबाइल नं.",
+        "फ़ोन",
+        "फोन",
+        "फ\u{93c}ोन नंबर",
+        "\u{200b}phone ",
+        "contact",
+        "संपर्क नंबर",
+    ];
+    for header in known {
+        let file = format!("city,{header}\nPune,9876500001\n");
+        assert_eq!(
+            summary(open(file.as_bytes()).unwrap()),
+            ["2 …0001 -"],
+            "{header}"
+        );
+    }
+    for header in [
+        "Phone 1 - Type",
+        "phone model",
+        "alternate mobile",
+        "e-mail",
+        "microphone",
+        "#",
+    ] {
+        let file = format!("city,{header}\nPune,9876500001\n");
+        assert!(
+            matches!(
+                open(file.as_bytes()),
+                Err(ImportError::NoPhoneColumn { .. })
+            ),
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn a_mobile_is_preferred_to_a_phone_and_equals_are_refused() {
+    assert_eq!(
+        summary(open(b"phone,mobile\n02223456789,9876500001").unwrap()),
+        ["2 …0001 -"]
+    );
+    assert_eq!(
+        refusal(b"Phone,Contact Number\n1,2"),
+        "more than one column could be the phone number: `Phone`, `Contact Number`"
+    );
+    assert_eq!(
+        refusal(b"mobile,Mobile\n1,2"),
+        "more than one column could be the phone number: `mobile`, `Mobile`"
+    );
+}
+
+#[test]
+fn names_are_found_whole_or_joined() {
+    let name = |header: &str, row: &str| {
+        let file = format!("phone,{header}\n9876500001,{row}\n");
+        contacts(open(file.as_bytes()).unwrap())
+            .remove(0)
+            .name
+            .unwrap_or_default()
+    };
+    assert_eq!(name("Full Name", " Asha Rao "), "Asha Rao");
+    assert_eq!(name("Customer Name", "Asha"), "Asha");
+    assert_eq!(name("नाम", "आशा"), "आशा");
+    assert_eq!(name("last name,first name", "Rao,Asha"), "Asha Rao");
+    assert_eq!(
+        name("first name,last name,name", "A,R,Asha Rao"),
+        "Asha Rao"
+    );
+    assert_eq!(
+        name("customer,first name,last name", "C-17,Asha,Rao"),
+        "Asha Rao"
+    );
+    assert_eq!(name("file name", "a.txt"), "");
+}
+
+#[test]
+fn a_map_names_the_columns() {
+    let file = b"Kunde,Reach At,phone\nAsha,9876500001,9876500002\n";
+    assert_eq!(
+        summary(open_mapped(file, "phone=reach at,name=KUNDE").unwrap()),
+        ["2 …0001 Asha"]
+    );
+    let missing = open_mapped(file, "phone=Handy").err().unwrap();
+    assert_eq!(
+        missing.to_string(),
+        "no column is called `Handy`; the header has `Kunde`, `Reach At`, `phone`"
+    );
+    let twice = open_mapped(b"a,A\n1,2", "phone=a").err().unwrap();
+    assert_eq!(twice.to_string(), "2 columns are called `a`");
+    // The map also settles which sign separates the columns.
+    assert_eq!(
+        summary(open_mapped(b"to;name, first\n9876500001;Asha", "phone=to").unwrap()),
+        ["2 …0001 -"]
+    );
+}
+
+#[test]
+fn the_delimiter_is_taken_from_the_header() {
+    for delimiter in [",", ";", "\t", "|"] {
+        let file = format!("name{delimiter}phone\nAsha{delimiter}9876500001\n");
+        assert_eq!(
+            summary(open(file.as_bytes()).unwrap()),
+            ["2 …0001 Asha"],
+            "{delimiter:?}"
+        );
+    }
+    assert_eq!(summary(open(b"phone\n9876500001").unwrap()), ["2 …0001 -"]);
+    assert_eq!(
+        summary(open(b"phone;name, first\n9876500001;A").unwrap()),
+        ["2 …0001 -"]
+    );
+    assert_eq!(
+        summary(open(b"phone,\"a;b;c\nd\"\n9876500001,A").unwrap()),
+        ["3 …0001 -"]
+    );
+    assert_eq!(
+        refusal(b"phone,a;phone\n1,2;3"),
+        "cannot tell which sign separates the columns; the header has 1 comma, 1 semicolon"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_refused_with_its_reason() {
+    let cases: [(&[u8], &str); 10] = [
+        (b"", "the file is empty"),
+        (b"\xEF\xBB\xBF\r\n \r\n,,\n", "the file is empty"),
+        (
+            b"name,city,due\nA,B,3",
+            "no column looks like a phone number; the header has `name`, `city`, `due`",
+        ),
+        (
+            b"Asha,9876500001\nRavi,9876500002",
+            "line 1 has a phone number where the names of the columns should be",
+        ),
+        (
+            b"\n9876500001",
+            "line 2 has a phone number where the names of the columns should be",
+        ),
+        (
+            b"phone,name\n9876500001,\xE9t\xE9",
+            "line 2 is not UTF-8 text",
+        ),
+        (b"\xFF\xFEp\0h\0o\0n\0e\0\n\0", "line 1 is not UTF-8 text"),
+        (b"p\0h\0o\0n\0e\0\n\0", "line 1 is not UTF-8 text"),
+        (
+            b"phone,name\n1,a\n2,\"b\n3,c\n",
+            "a quote opens on line 3 and never closes",
+        ),
+        (
+            b"phone,\"name\n1,a\n",
+            "a quote opens on line 1 and never closes",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        let error = last_error(bytes).expect("the file is refused");
+        assert_eq!(error.to_string(), expected);
+        assert!(error.hint().is_some(), "{error}");
+    }
+}
+
+#[test]
+fn a_header_with_people_in_it_does_not_show_their_numbers() {
+    let error = open_mapped(b"Asha,9876500001\n", "phone=x").err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "no column is called `x`; the header has `Asha`, `…0001`"
+    );
+}
+
+#[test]
+fn every_line_ending_counts_once() {
+    let expected = ["2 …0001 -", "5 …0002 a\nb", "7 …0003 -"];
+    let file = "phone,name\n9876500001,\n\n,\n9876500002,\"a\nb\"\n9876500003,\n";
+    for ending in ["\n", "\r\n", "\r"] {
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|row| row.replace('\n', ending))
+            .collect();
+        assert_eq!(
+            summary(open(file.replace('\n', ending).as_bytes()).unwrap()),
+            expected,
+            "{ending:?}"
+        );
+    }
+    assert_eq!(
+        summary(open(b"phone\r9876500001\n9876500002\r\n\r\n9876500003").unwrap()).len(),
+        3
+    );
+}
+
+#[test]
+fn short_rows_are_filled_and_long_ones_refused() {
+    let file = b"phone,name,city\n9876500001\n9876500002,A,B,,\n9876500003,A,B,C\n";
+    assert_eq!(
+        summary(open(file).unwrap()),
+        ["2 …0001 -", "3 …0002 A", "4 ragged ••••••0003"]
+    );
+}
+
+#[test]
+fn blank_and_repeated_headers_still_have_names_of_their_own() {
+    let contacts = contacts(open(b"phone,city,,city,\n9876500001,a,b,c,\n").unwrap());
+    let names: Vec<&str> = contacts[0]
+        .fields
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(names, ["city", "column_3", "city_2"]);
+}
+
+#[test]
+fn bytes_that_no_list_has_cost_only_their_row() {
+    let large = "x".repeat(LARGEST_CELL + 1);
+    let file = format!("phone,name\n9876500001,a\0b\n9876500002,{large}\n9876500003,c\n");
+    let rows = summary(open(file.as_bytes()).unwrap());
+    assert_eq!(
+        rows,
+        [
+            "2 nul_byte ••••••0001",
+            "3 cell_too_large ••••••0002",
+            "4 …0003 c"
+        ]
+    );
+}
+
+#[test]
+fn a_quote_that_eats_the_file_is_noticed_before_memory_is() {
+    let start: &[u8] = b"phone,name\n9876500001,\"a\n";
+    let endless = start.chain(io::repeat(b'x'));
+    let error = Reader::open(endless, &Options::default())
+        .unwrap()
+        .find_map(Result::err)
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "a quote opens on line 2 and never closes"
+    );
+    let wide = b"phone,name\n9876500001,".chain(io::repeat(b'x'));
+    let error = Reader::open(wide, &Options::default())
+        .unwrap()
+        .find_map(Result::err)
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "the row on line 2 is larger than a mebibyte"
+    );
+}
+
+#[test]
+fn a_shown_cell_is_short_and_harmless() {
+    assert_eq!(shown(" 98765*00001 "), "•••••*•0001");
+    assert_eq!(shown("\u{1b}[2Jabc\n\u{202e}def"), " [2Jabc  def");
+    assert_eq!(shown(&"y".repeat(100)).chars().count(), SHOWN + 1);
+}
+
+#[test]
+fn a_refused_row_says_where_and_why() {
+    let rows = rows(open(b"phone\n12345678\n").unwrap());
+    let refused = rows[0].as_ref().unwrap_err();
+    assert_eq!(refused.to_string(), "line 2: too short: 8 digits");
+    assert_eq!(
+        refused.reason,
+        RowReason::Phone(PhoneError::TooShort { digits: 8 })
+    );
+}
+
+/// Bytes that look like CSV often enough to get past the header.
+fn files() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        "[6-9][0-9]{9}".prop_map(String::into_bytes),
+        "[a-z 0-9]{0,6}".prop_map(String::into_bytes),
+        prop::sample::select(vec![
+            ",", ",", "\n", "\n", "\r\n", "\r", "\"", "\"\"", ";", "\0", "९"
+        ])
+        .prop_map(|text| text.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..2),
+    ];
+    let header = prop::sample::select(vec![
+        "phone,name\n",
+        "\u{feff}name,phone,x\r\n",
+        "\r\nmobile\r",
+        "\"phone\",a\n",
+        "",
+    ]);
+    (header, prop::collection::vec(piece, 0..40))
+        .prop_map(|(header, pieces)| [header.as_bytes(), &pieces.concat()].concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn every_row_comes_out_once_on_a_line_of_its_own(file in files()) {
+        let Ok(mut reader) = open(&file) else { return Ok(()) };
+        let delimiter = sniff::delimiter(file.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&file), &ColumnMap::default());
+        let (mut accepted, mut refused, mut line) = (0, 0, 0);
+        for row in reader.by_ref() {
+            let Ok(row) = row else { return Ok(()) };
+            let at = row.as_ref().map_or_else(|refused| refused.line, |contact| contact.line);
+            prop_assert!(at > line, "line {at} after {line}");
+            line = at;
+            match row {
+                Ok(_) => accepted += 1,
+                Err(_) => refused += 1,
+            }
+        }
+        // The bare parser, without the watch, finds as many rows that are not blank; the first is the header.
+        let mut bare = csv::ReaderBuilder::new();
+        let mut bare = bare.has_headers(false).flexible(true).delimiter(delimiter.unwrap()).from_reader(file.as_slice());
+        let rows = bare.records().filter(|record| record.as_ref().is_ok_and(|record| !is_blank(record))).count();
+        prop_assert_eq!(accepted + refused, rows - 1);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(file in prop::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(reader) = open(&file) {
+            reader.for_each(drop);
+        }
+    }
+}

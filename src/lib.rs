@@ -1,0 +1,48 @@
+//! exocamp runs outbound voice campaigns over Exotel. It calls people, and two things follow: never ring somebody twice
+//! by accident, and be killable at any moment. Everything below serves those two.
+//!
+//! # How a contact travels
+//!
+//! ```text
+//! CSV row ─► import ─► NewContact ─► store (pending, due now)
+//!
+//!              ┌──────────────────────────── a turn ─────────────────────────────┐
+//!    events ──►│ evidence is merged ─► who is due? ─► domain decides ─► intent   │── COMMIT ─► effects ─► Exotel
+//!       ▲      └──────────────────────────────────────────────────────────────────┘                        │
+//!       └───────────────────────── replies and look-ups come back as events ◄──────────────────────────────┘
+//!
+//! contact:  pending ─► initiated ─► pending … ─► completed | failed | skipped        (held while in doubt)
+//! attempt:  intent ─► accepted ─► in_progress ─► completed | busy | no_answer | failed | canceled
+//!           intent ─► rejected | not_sent        intent ─► in_doubt ─► accepted | held
+//! ```
+//!
+//! 1. A turn is one transaction, and what it asks for may be done only after its commit: [`dialer`].
+//! 2. Silence is not failure. A lost reply leaves the attempt in doubt; no POST is ever repeated: [`domain::attempt`].
+//! 3. One live attempt per number, held by a unique index: [`store`].
+//! 4. One door: whatever is learnt about an attempt goes through [`store::attempts::merge_evidence`].
+//! 5. Memory holds nothing that matters. A crash is a long pause; the next run begins by doubting what was left open.
+//!
+//! # Where things are
+//!
+//! | module | is |
+//! |---|---|
+//! | [`domain`] | the rules: pure, time and chance are arguments |
+//! | [`store`] | the only module that knows SQL |
+//! | [`dialer`] | the engine: `turn` decides, the shell around it does |
+//! | [`provider`], [`exotel`] | what a provider can answer; Exotel over HTTP |
+//! | [`sandbox`] | a pretend Exotel that shares no code with the client |
+//! | [`import`] | CSV bytes to contacts |
+//! | [`cli`], [`ui`] | the commands, which wire everything; the only place that prints |
+//! | [`clock`], [`config`] | the only places that read the time and the environment |
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod dialer;
+pub mod domain;
+pub mod exotel;
+pub mod import;
+pub mod provider;
+pub mod sandbox;
+pub mod store;
+pub mod ui;

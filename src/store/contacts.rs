@@ -1,0 +1,365 @@
+//! Contacts: adding them, and finding who is due.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, params};
+
+use super::campaigns::CampaignId;
+use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
+use crate::domain::contact::{ContactState, NewContact};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::report::Counts;
+use crate::domain::retry::{Reason, Verdict};
+
+/// Names a contact: one person in one campaign.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ContactId(pub(super) i64);
+
+impl fmt::Display for ContactId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names a file that contacts came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SourceId(pub(super) i64);
+
+/// What adding a contact came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Added {
+    /// The campaign has one contact more.
+    New,
+    /// The number is in the campaign already: first seen in that file on that line.
+    Duplicate {
+        /// The file that had it first.
+        file: String,
+        /// The line there.
+        line: u64,
+    },
+}
+
+/// Notes a file that contacts come from.
+///
+/// # Errors
+/// When the database refuses.
+pub fn add_source(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    file: &str,
+    now: Timestamp,
+) -> Result<SourceId> {
+    tx.0.execute(
+        "INSERT INTO source (campaign_id, file, imported_at) VALUES (?1, ?2, ?3)",
+        params![campaign.get(), file, to_ms(now)],
+    )?;
+    Ok(SourceId(tx.0.last_insert_rowid()))
+}
+
+/// Adds a contact, due at once, unless its number is in the campaign already.
+///
+/// The campaign's tally is not touched: an import adds all its rows with one [`count_new`].
+///
+/// # Errors
+/// When the database refuses.
+pub fn add(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    source: SourceId,
+    contact: &NewContact,
+    now: Timestamp,
+) -> Result<Added> {
+    let number = i64::try_from(contact.number.digits()).unwrap_or(i64::MAX);
+    tx.0.prepare_cached("INSERT INTO person (number) VALUES (?1) ON CONFLICT (number) DO NOTHING")?
+        .execute([number])?;
+    let fields = (!contact.fields.is_empty()).then(|| fields_as_json(&contact.fields));
+    let added =
+        tx.0.prepare_cached(
+            "INSERT INTO contact (campaign_id, person_id, name, fields, source_id, line, due_at)
+             SELECT ?1, id, ?3, ?4, ?5, ?6, ?7 FROM person WHERE number = ?2
+             ON CONFLICT (campaign_id, person_id) DO NOTHING",
+        )?
+        .execute(params![
+            campaign.get(),
+            number,
+            contact.name,
+            fields,
+            source.0,
+            i64::try_from(contact.line).unwrap_or(i64::MAX),
+            to_ms(now)
+        ])?;
+    if added == 1 {
+        return Ok(Added::New);
+    }
+    let (file, line): (String, i64) = tx
+        .0
+        .prepare_cached(
+            "SELECT source.file, contact.line FROM contact
+             JOIN person ON person.id = contact.person_id JOIN source ON source.id = contact.source_id
+             WHERE contact.campaign_id = ?1 AND person.number = ?2",
+        )?
+        .query_row(params![campaign.get(), number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Added::Duplicate {
+        file,
+        line: line.unsigned_abs(),
+    })
+}
+
+/// Returns the fields as a JSON object in the file's order.
+fn fields_as_json(fields: &[(String, String)]) -> String {
+    let object: serde_json::Map<_, _> = fields
+        .iter()
+        .map(|(key, value)| (key.clone(), value.as_str().into()))
+        .collect();
+    serde_json::Value::Object(object).to_string()
+}
+
+/// Adds so many new, pending contacts to the campaign's tally, and takes a finished campaign up again.
+///
+/// # Errors
+/// When the database refuses.
+pub fn count_new(tx: &Tx<'_>, campaign: CampaignId, added: u64) -> Result<()> {
+    tx.0.execute(
+        "INSERT INTO tally (campaign_id, state, contacts) VALUES (?1, 'pending', ?2)
+         ON CONFLICT (campaign_id, state) DO UPDATE SET contacts = contacts + excluded.contacts",
+        params![campaign.get(), i64::try_from(added).unwrap_or(i64::MAX)],
+    )?;
+    if added > 0 {
+        tx.0.execute(
+            "UPDATE campaign SET state = 'stopped', finished_at = NULL WHERE id = ?1 AND state = 'completed'",
+            [campaign.get()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Returns how many contacts are in each state.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn counts(tx: &Tx<'_>, campaign: CampaignId) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let mut statement =
+        tx.0.prepare_cached("SELECT state, contacts FROM tally WHERE campaign_id = ?1")?;
+    let mut rows = statement.query([campaign.get()])?;
+    while let Some(row) = rows.next()? {
+        let state: ContactState = word(&row.get::<_, String>(0)?)?;
+        *counts.of(state) = row.get::<_, i64>(1)?.unsigned_abs();
+    }
+    Ok(counts)
+}
+
+/// Somebody who is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Due {
+    /// The contact.
+    pub contact: ContactId,
+    /// The number to ring.
+    pub number: PhoneNumber,
+    /// Whether the number is live in another campaign, so that it has to wait.
+    pub is_busy_elsewhere: bool,
+}
+
+/// Returns the contacts that have been due longest, at most so many.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn due(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp, most: usize) -> Result<Vec<Due>> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT contact.id, person.number,
+                EXISTS (SELECT 1 FROM attempt WHERE attempt.person_id = contact.person_id AND live = 1)
+         FROM contact JOIN person ON person.id = contact.person_id
+         WHERE contact.campaign_id = ?1 AND contact.state = 'pending' AND contact.due_at <= ?2
+         ORDER BY contact.due_at, contact.id LIMIT ?3",
+    )?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![campaign.get(), to_ms(now), limit], |row| {
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, bool>(2)?,
+        ))
+    })?;
+    rows.map(|row| {
+        let (id, number, is_busy_elsewhere) = row?;
+        Ok(Due {
+            contact: ContactId(id),
+            number: number_of(number)?,
+            is_busy_elsewhere,
+        })
+    })
+    .collect()
+}
+
+/// Returns when the next pending contact is due, which may be past.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn next_due_at(tx: &Tx<'_>, campaign: CampaignId) -> Result<Option<Timestamp>> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT min(due_at) FROM contact WHERE campaign_id = ?1 AND state = 'pending'",
+    )?;
+    let due: Option<i64> = statement.query_row([campaign.get()], |row| row.get(0))?;
+    Ok(due.map(from_ms))
+}
+
+/// Moves a contact to what its attempts have come to.
+///
+/// # Errors
+/// When the database refuses.
+pub fn settle(tx: &Tx<'_>, contact: ContactId, verdict: Verdict) -> Result<()> {
+    let (state, due_at, reason) = match verdict {
+        Verdict::Initiated => (ContactState::Initiated, None, None),
+        Verdict::Held(reason) => (ContactState::Held, None, Some(reason)),
+        Verdict::Pending(due_at, reason) => (ContactState::Pending, Some(to_ms(due_at)), reason),
+        Verdict::Completed => (ContactState::Completed, None, None),
+        Verdict::Failed(reason) => (ContactState::Failed, None, reason),
+        Verdict::Skipped(reason) => (ContactState::Skipped, None, Some(reason)),
+    };
+    let mut update = tx
+        .0
+        .prepare_cached("UPDATE contact SET state = ?2, due_at = ?3, reason = ?4 WHERE id = ?1")?;
+    let changed = update.execute(params![
+        contact.0,
+        state.as_str(),
+        due_at,
+        reason.map(Reason::as_str)
+    ])?;
+    exactly_one("settle the contact", changed)
+}
+
+/// Offers a contact of this number again, due at once: the decision of a person, on record in its new attempt.
+///
+/// Returns `None` if the campaign has no such contact.
+///
+/// # Errors
+/// When the database refuses.
+pub fn offer_again(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    number: PhoneNumber,
+    now: Timestamp,
+) -> Result<Option<ContactId>> {
+    let found: Option<i64> =
+        tx.0.query_row(
+            "SELECT contact.id FROM contact JOIN person ON person.id = contact.person_id
+             WHERE contact.campaign_id = ?1 AND person.number = ?2",
+            params![
+                campaign.get(),
+                i64::try_from(number.digits()).unwrap_or(i64::MAX)
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(id) = found else { return Ok(None) };
+    let changed = tx.0.execute(
+        "UPDATE contact SET state = 'pending', due_at = ?2, reason = NULL, charged = 0
+         WHERE id = ?1 AND state NOT IN ('initiated', 'held')",
+        params![id, to_ms(now)],
+    )?;
+    Ok((changed == 1).then_some(ContactId(id)))
+}
+
+pub(super) fn number_of(digits: i64) -> Result<PhoneNumber> {
+    let number = u64::try_from(digits)
+        .ok()
+        .and_then(PhoneNumber::from_digits);
+    number.ok_or_else(|| StoreError::Nonsense("a number that is none".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, campaigns};
+
+    fn contact(number: &str, line: u64) -> NewContact {
+        NewContact {
+            number: number.parse().unwrap(),
+            name: None,
+            fields: Vec::new(),
+            line,
+        }
+    }
+
+    #[test]
+    fn a_number_is_in_a_campaign_once_and_lives_in_one_row() {
+        let mut store = Store::in_memory().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        store
+            .write(|tx| -> Result<()> {
+                let first = campaigns::create(tx, &"first".parse().unwrap(), "asha", now)?;
+                let second = campaigns::create(tx, &"second".parse().unwrap(), "asha", now)?;
+                let list = add_source(tx, first, "a.csv", now)?;
+                let other = add_source(tx, second, "b.csv", now)?;
+                assert_eq!(
+                    add(tx, first, list, &contact("9876500000", 2), now)?,
+                    Added::New
+                );
+                let again = add(tx, first, list, &contact("09876500000", 9), now)?;
+                assert_eq!(
+                    again,
+                    Added::Duplicate {
+                        file: "a.csv".into(),
+                        line: 2
+                    }
+                );
+                assert_eq!(
+                    add(tx, second, other, &contact("+919876500000", 2), now)?,
+                    Added::New
+                );
+                let people: i64 =
+                    tx.0.query_row("SELECT count(*) FROM person", [], |row| row.get(0))?;
+                assert_eq!(people, 1);
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn the_tally_agrees_with_the_contacts_after_every_move() {
+        let mut store = Store::in_memory().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        store
+            .write(|tx| -> Result<()> {
+                let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", now)?;
+                let source = add_source(tx, id, "a.csv", now)?;
+                for line in 0..4 {
+                    add(
+                        tx,
+                        id,
+                        source,
+                        &contact(&format!("987650000{line}"), line),
+                        now,
+                    )?;
+                }
+                count_new(tx, id, 4)?;
+                let due = due(tx, id, now, 10)?;
+                let verdicts = [
+                    Verdict::Initiated,
+                    Verdict::Completed,
+                    Verdict::Held(Reason::InDoubt),
+                    Verdict::Pending(now, Some(Reason::Retry)),
+                    Verdict::Failed(None),
+                    Verdict::Skipped(Reason::Ndnc),
+                ];
+                for (step, verdict) in verdicts.into_iter().cycle().take(24).enumerate() {
+                    settle(tx, due[step % 4].contact, verdict)?;
+                    let mut truth = Counts::default();
+                    for state in ContactState::ALL {
+                        let sql =
+                            "SELECT count(*) FROM contact WHERE campaign_id = ?1 AND state = ?2";
+                        let n: i64 =
+                            tx.0.query_row(sql, params![id.get(), state.as_str()], |row| {
+                                row.get(0)
+                            })?;
+                        *truth.of(state) = n.unsigned_abs();
+                    }
+                    assert_eq!(counts(tx, id)?, truth);
+                    assert_eq!(truth.total(), 4);
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+}

@@ -1,0 +1,214 @@
+//! The only place that prints.
+//!
+//! Standard output is data and can be piped; standard error is talk: notices, progress, errors. A pipe that was closed
+//! at the other end is a quiet end, not an error. Colour never carries a meaning alone.
+
+pub mod progress;
+pub mod table;
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Style};
+
+/// When to use colours.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+    /// For spreadsheets.
+    Csv,
+}
+
+/// Where results go.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Results {
+    /// To standard output: they are data.
+    #[default]
+    AreData,
+    /// To standard error: they are a step on the way to what was asked for.
+    AreTalk,
+}
+
+/// Speaks to the person or the program at the other end.
+#[derive(Clone, Copy, Debug)]
+pub struct Ui {
+    /// How results are written.
+    pub format: Format,
+    /// Where results go.
+    pub results: Results,
+    /// Only trouble is worth a word.
+    pub quiet: bool,
+    /// Nothing of what happens here concerns real people, and every output says so.
+    pub sandbox: bool,
+}
+
+impl Ui {
+    /// Returns a voice, and settles for the whole process whether there are colours.
+    pub fn new(format: Format, quiet: bool, sandbox: bool, color: ColorChoice) -> Self {
+        let choice = match color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::AlwaysAnsi,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        Self {
+            format,
+            results: Results::AreData,
+            quiet,
+            sandbox,
+        }
+    }
+
+    /// Writes data to standard output.
+    ///
+    /// # Errors
+    /// When it cannot be written, except that nobody reads it any more.
+    pub fn data(&self, text: &str) -> io::Result<()> {
+        if self.results == Results::AreTalk {
+            self.note(text.trim_end());
+            return Ok(());
+        }
+        let mut out = anstream::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| {
+            let newline: &[u8] = if text.is_empty() || text.ends_with('\n') {
+                b""
+            } else {
+                b"\n"
+            };
+            out.write_all(newline)?;
+            out.flush()
+        });
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Writes an object as JSON to standard output; in the sandbox it says so.
+    ///
+    /// # Errors
+    /// As [`Self::data`].
+    pub fn json(&self, value: &impl serde::Serialize) -> io::Result<()> {
+        let mut value = serde_json::to_value(value)?;
+        if self.sandbox {
+            mark_as_sandbox(&mut value);
+        }
+        self.data(&serde_json::to_string_pretty(&value)?)
+    }
+
+    /// Says something that is worth knowing, unless quiet.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            say(Style::new(), "", text);
+        }
+    }
+
+    /// Says something that somebody should look at.
+    pub fn warn(&self, text: &str) {
+        say(AnsiColor::Yellow.on_default().bold(), "warning: ", text);
+    }
+
+    /// Says what to do next.
+    pub fn hint(&self, text: &str) {
+        say(AnsiColor::Cyan.on_default().bold(), "hint: ", text);
+    }
+
+    /// Says what failed, and beneath it why.
+    pub fn error(&self, text: &str, causes: &[String]) {
+        say(AnsiColor::Red.on_default().bold(), "error: ", text);
+        for cause in causes {
+            say(Style::new().dimmed(), "  caused by: ", cause);
+        }
+    }
+
+    /// Writes an error as one JSON object to standard error.
+    pub fn error_as_json(&self, value: &serde_json::Value) {
+        say(Style::new(), "", &value.to_string());
+    }
+
+    /// Returns whether a person can be asked something.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Returns whether standard error is looked at by a person, so that a line may be redrawn.
+    pub fn is_watched(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// Asks a question whose answer is no unless somebody says yes.
+    pub fn confirm(&self, question: &str) -> bool {
+        dialoguer::Confirm::new()
+            .with_prompt(question)
+            .default(false)
+            .show_default(true)
+            .interact_opt()
+            .is_ok_and(|answer| answer == Some(true))
+    }
+}
+
+/// What is said to standard error is lost if nobody listens; there is nowhere left to say so.
+fn say(style: Style, label: &str, text: &str) {
+    let mut err = anstream::stderr().lock();
+    let _ = writeln!(err, "{style}{label}{style:#}{text}");
+}
+
+fn mark_as_sandbox(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(object) => {
+            object.insert("sandbox".to_owned(), true.into());
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(mark_as_sandbox),
+        _ => {}
+    }
+}
+
+/// Returns text from outside as it may be shown: on one line, and without anything that moves a terminal's cursor or
+/// turns the direction of writing.
+pub fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            let turns = matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+            if c.is_control() || turns { '\u{FFFD}' } else { c }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        assert_eq!(
+            harmless("As\u{1b}[31mha\r\n\u{202E}x"),
+            "As\u{FFFD}[31mha\u{FFFD}\u{FFFD}\u{FFFD}x"
+        );
+        assert_eq!(harmless("आशा 👋"), "आशा 👋");
+    }
+
+    #[test]
+    fn every_object_says_that_it_is_of_the_sandbox() {
+        let mut value = serde_json::json!([{"campaign": "a"}, {"campaign": "b"}]);
+        mark_as_sandbox(&mut value);
+        assert_eq!(
+            value,
+            serde_json::json!([{"campaign": "a", "sandbox": true}, {"campaign": "b", "sandbox": true}])
+        );
+    }
+}
