@@ -198,7 +198,15 @@ pub(super) fn conclude(
             StatusView::new(&progress, status),
             summary,
         ))?;
-    } else if !(workspace.ui.quiet && summary.ending.because == StoppedBecause::Finished) {
+    } else if workspace.ui.quiet {
+        // Doubts wait for a person, who has to hear of them; all else can be looked up.
+        if progress.counts.held > 0 && summary.ending.because == StoppedBecause::OnlyDoubts {
+            let (held, name) = (progress.counts.held, &campaign.name);
+            workspace.ui.warn(&format!(
+                "{held} contacts of `{name}` are held: their calls may or may not have been placed"
+            ));
+        }
+    } else {
         let mut facts = super::status::facts(workspace, &progress, status);
         let limited = summary
             .ending

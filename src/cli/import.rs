@@ -234,6 +234,9 @@ fn show(workspace: &Workspace, counted: &Counted) -> Result<(), Failure> {
     if workspace.ui.format == Format::Json {
         return Ok(workspace.ui.json(counted)?);
     }
+    if workspace.ui.quiet {
+        return Ok(());
+    }
     let mut facts = vec![
         ("campaign", counted.campaign.clone()),
         ("rows", counted.rows.to_string()),

@@ -62,6 +62,8 @@ pub enum Effect {
         order: CallOrder,
         /// Not before this time since boot; much later than this, it must not be sent at all.
         send_at: Duration,
+        /// How many calls of this campaign may start in any minute, if that is limited.
+        per_minute: Option<u32>,
     },
     /// Ask the bulk list which of these calls have ended.
     List {

@@ -171,8 +171,8 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
             scene.run.in_a_row.unsent = 0;
             scene.run.in_a_row.rate_limits = 0;
             let campaign = campaigns::get(scene.tx, scene.run.assignment.campaign)?;
-            let typical = campaign.typical_call.unwrap_or(tracking::ASSUMED_LENGTH);
-            let first_look = scene.now.since_boot + tracking::next_look(Duration::ZERO, typical);
+            let first_look =
+                scene.now.since_boot + tracking::next_look(Duration::ZERO, campaign.typical_call);
             attempts::look_again(scene.tx, attempt, first_look)
         }
         (Evidence::Rejected(rejection), _) => refused(scene, rejection),

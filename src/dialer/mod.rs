@@ -6,6 +6,7 @@
 
 pub mod event;
 mod hear;
+mod minute;
 pub mod rolls;
 pub mod run;
 pub mod turn;
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
 use self::event::{Effect, Ending, Event, Progress};
+use self::minute::LastStarts;
 use self::rolls::Rolls;
 use self::run::{Assignment, Run};
 use self::turn::{Turned, turn};
@@ -84,6 +86,7 @@ pub async fn run(
     let mut hands = Hands {
         client,
         clock,
+        starts: LastStarts::default(),
         tasks: JoinSet::new(),
     };
     let mut desk = Desk {
@@ -145,6 +148,7 @@ impl Desk {
 struct Hands {
     client: Client,
     clock: Clock,
+    starts: LastStarts,
     tasks: JoinSet<Event>,
 }
 
@@ -160,16 +164,23 @@ impl Hands {
                 attempt,
                 order,
                 send_at,
-            } => self.tasks.spawn(async move {
-                sleep_until(clock, send_at).await;
-                let late = clock.since_boot().saturating_sub(send_at) > LATEST_SEND;
-                let reply = if late {
-                    Reply::NotSent(NotSent::Late)
-                } else {
-                    client.connect(&order).await
-                };
-                Event::Replied { attempt, reply }
-            }),
+                per_minute,
+            } => {
+                let starts = self.starts.clone();
+                self.tasks.spawn(async move {
+                    sleep_until(clock, send_at).await;
+                    while let Err(held_back) = starts.admit(clock.since_boot(), per_minute) {
+                        tokio::time::sleep(held_back).await;
+                    }
+                    let late = clock.since_boot().saturating_sub(send_at) > LATEST_SEND;
+                    let reply = if late {
+                        Reply::NotSent(NotSent::Late)
+                    } else {
+                        client.connect(&order).await
+                    };
+                    Event::Replied { attempt, reply }
+                })
+            }
             Effect::List { calls, since } => self.tasks.spawn(async move {
                 let sids: Vec<_> = calls.iter().map(|(_, sid)| sid.clone()).collect();
                 let now = clock.wall();

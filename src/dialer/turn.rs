@@ -275,6 +275,7 @@ fn dial(
             attempt,
             order,
             send_at: start,
+            per_minute: seen.policy.pace.whole_calls_per_minute(),
         });
         sent_at.push(start);
     }
@@ -414,10 +415,7 @@ fn look(
             let age =
                 Duration::try_from(now.wall.duration_since(call.accepted_at)).unwrap_or_default();
             if live_due {
-                let typical = seen
-                    .campaign
-                    .typical_call
-                    .unwrap_or(tracking::ASSUMED_LENGTH);
+                let typical = seen.campaign.typical_call;
                 attempts::look_again(
                     tx,
                     call.attempt,

@@ -50,6 +50,13 @@ impl Pace {
             Self::Max => None,
         }
     }
+
+    /// Returns how many calls a minute can hold whole, or `None` without a limit or with less than one a minute.
+    pub fn whole_calls_per_minute(self) -> Option<u32> {
+        // Two thirds of a second are 90.000…1 calls a minute in binary, and 90 in everybody's mind.
+        let calls = (self.calls_per_minute()? + 1e-6).floor() as u32;
+        (calls > 0).then_some(calls)
+    }
 }
 
 impl fmt::Display for Pace {

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-/// Assumed of a campaign none of whose calls has ended: short enough to learn better soon.
-pub const ASSUMED_LENGTH: Duration = Duration::from_secs(5);
-
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// The first look at a call of a campaign none of whose calls has ended yet.
+const FIRST_OF_ALL: Duration = Duration::from_millis(250);
 
 /// Exotel fills in a call's price and length up to 15 minutes after its end (support 56523).
 pub const PRICE_SETTLES_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -19,7 +19,12 @@ pub const PRICE_SETTLES_AFTER: Duration = Duration::from_secs(15 * 60);
 pub const LONGEST_WAIT_FOR_AN_END: Duration = Duration::from_secs(86_400);
 
 /// Returns how long to wait before the next look at a call of this age.
-pub fn next_look(age: Duration, typical: Duration) -> Duration {
+///
+/// Until the first call has ended nothing is known, and looks follow each other ever more slowly.
+pub fn next_look(age: Duration, typical: Option<Duration>) -> Duration {
+    let Some(typical) = typical else {
+        return (age / 2).clamp(FIRST_OF_ALL, LONGEST);
+    };
     // A call that outlasts all others is worth fewer looks, not more.
     let interval = if age > typical * 3 {
         age / 5
@@ -62,7 +67,7 @@ mod tests {
     fn look_until_ended(length: Duration, typical: Duration) -> (u32, Duration) {
         let (mut age, mut looks) = (Duration::ZERO, 0);
         while age < length {
-            age += next_look(age, typical);
+            age += next_look(age, Some(typical));
             looks += 1;
         }
         (looks, age - length)
@@ -74,6 +79,19 @@ mod tests {
         for seconds in [1, 5, 20, 40, 60, 100, 119] {
             let (_, late) = look_until_ended(Duration::from_secs(seconds), typical);
             assert!(late <= typical / 2, "{seconds} s: {late:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_end_of_all_is_noticed_within_half_the_calls_length() {
+        for ms in [300_u32, 2_000, 45_000, 300_000] {
+            let length = Duration::from_millis(1) * ms;
+            let mut age = Duration::ZERO;
+            while age < length {
+                age += next_look(age, None);
+            }
+            let bound = (length / 2).max(FIRST_OF_ALL);
+            assert!(age - length <= bound, "{length:?}: {age:?}");
         }
     }
 
@@ -98,9 +116,12 @@ mod tests {
         }
         assert!((10..=12).contains(&typical.as_secs()), "{typical:?}");
         assert_eq!(
-            next_look(Duration::ZERO, Duration::from_millis(10)),
+            next_look(Duration::ZERO, Some(Duration::from_millis(10))),
             SHORTEST
         );
-        assert_eq!(next_look(Duration::ZERO, Duration::from_secs(900)), LONGEST);
+        assert_eq!(
+            next_look(Duration::ZERO, Some(Duration::from_secs(900))),
+            LONGEST
+        );
     }
 }
