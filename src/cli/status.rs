@@ -161,8 +161,10 @@ fn as_table(workspace: &Workspace, contacts: Vec<ContactReport>) -> String {
                     .call_started_at
                     .map(|at| clock_time(at, now))
                     .unwrap_or_default(),
+                // Nobody talked for no seconds; the outcome says why.
                 contact
                     .duration_s
+                    .filter(|seconds| *seconds > 0)
                     .map(|seconds| format!("{seconds}s"))
                     .unwrap_or_default(),
                 note,

@@ -2,10 +2,13 @@
 
 use std::io::IsTerminal as _;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, ContentArrangement};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, TableStyle};
 
 use super::harmless;
+
+/// One line under the header, and nothing between rows: a long list stays a list.
+const UNDERLINED_HEADER: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A column's title and the side its cells lean to.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +39,7 @@ pub fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
 fn drawn(columns: &[Column], rows: &[Vec<String>]) -> String {
     let mut table = comfy_table::Table::new();
     table
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(UNDERLINED_HEADER)
         .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|column| Cell::new(column.title())));
     for row in rows {
