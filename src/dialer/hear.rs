@@ -28,6 +28,8 @@ pub(super) struct Scene<'a, 'tx> {
     pub(super) rolls: &'a mut Rolls,
     pub(super) policy: &'a Policy,
     pub(super) doubt_holds_line: Duration,
+    /// What a call has turned out to last so far.
+    pub(super) typical_call: Option<Duration>,
     pub(super) effects: &'a mut Vec<Effect>,
 }
 
@@ -43,8 +45,21 @@ const TRIES: u32 = 3;
 /// Look-ups without an answer, one after another, that end a run.
 const FAILED_LOOK_UPS_THAT_END: u32 = 10;
 
-/// Takes in one event.
-pub(super) fn hear(scene: &mut Scene<'_, '_>, event: &Event) -> Result<()> {
+/// Takes in what happened since the last turn.
+pub(super) fn hear_all(scene: &mut Scene<'_, '_>, events: &[Event]) -> Result<()> {
+    let known = scene.typical_call;
+    for event in events {
+        hear(scene, event)?;
+    }
+    match scene.typical_call {
+        Some(typical) if scene.typical_call != known => {
+            campaigns::learn_call_length(scene.tx, scene.run.assignment.campaign, typical)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn hear(scene: &mut Scene<'_, '_>, event: &Event) -> Result<()> {
     match event {
         Event::Started => started(scene),
         Event::Greeted(answer) => greeted(scene, answer),
@@ -170,9 +185,8 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
             scene.run.in_a_row.refusals = 0;
             scene.run.in_a_row.unsent = 0;
             scene.run.in_a_row.rate_limits = 0;
-            let campaign = campaigns::get(scene.tx, scene.run.assignment.campaign)?;
             let first_look =
-                scene.now.since_boot + tracking::next_look(Duration::ZERO, campaign.typical_call);
+                scene.now.since_boot + tracking::next_look(Duration::ZERO, scene.typical_call);
             attempts::look_again(scene.tx, attempt, first_look)
         }
         (Evidence::Rejected(rejection), _) => refused(scene, rejection),
@@ -303,13 +317,11 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
     if let (true, AttemptState::Ended(..), Some(age)) =
         (merged.moved, &merged.state, merged.since_accepted)
     {
-        let id = scene.run.assignment.campaign;
-        let typical = campaigns::get(scene.tx, id)?.typical_call;
         let reported = match (report.started_at, report.ended_at) {
             (Some(started), Some(ended)) => Duration::try_from(ended.duration_since(started)).ok(),
             _ => None,
         };
-        campaigns::learn_call_length(scene.tx, id, tracking::learn(typical, age, reported))?;
+        scene.typical_call = Some(tracking::learn(scene.typical_call, age, reported));
     }
     Ok(())
 }

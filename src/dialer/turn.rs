@@ -64,53 +64,53 @@ pub fn turn(
     let policy = campaigns::policy(tx, id)?;
     let doubt_holds_line = policy.ring + DOUBT_HOLDS_LINE_BEYOND_RING;
     let mut effects = Vec::new();
-    for event in events {
-        let mut scene = Scene {
-            tx,
-            run,
-            now,
-            rolls,
-            policy: &policy,
-            doubt_holds_line,
-            effects: &mut effects,
-        };
-        hear::hear(&mut scene, event)?;
-    }
+    let typical_call = campaigns::get(tx, id)?.typical_call;
+    let mut scene = Scene {
+        tx,
+        run,
+        now,
+        rolls,
+        policy: &policy,
+        doubt_holds_line,
+        typical_call,
+        effects: &mut effects,
+    };
+    hear::hear_all(&mut scene, events)?;
 
     let campaign = campaigns::get(tx, id)?;
-    let live = attempts::live(tx, id, &run.assignment.account, doubt_holds_line, now.wall)?;
     note_pause(run, &campaign, now);
     decide_to_end(tx, run, &campaign, &policy, now)?;
-
-    let mut seen = Seen {
+    let seen = Seen {
         campaign: &campaign,
         policy: &policy,
-        live,
-        last_minute: LastMinute::default(),
+        live: attempts::live(tx, id, &run.assignment.account, doubt_holds_line, now.wall)?,
+        last_minute: match run.assignment.allowance {
+            Allowance::Max => LastMinute::default(),
+            Allowance::PerMinute(_) => runs::last_minute(tx, &run.assignment.account, now)?,
+        },
     };
-    if run.assignment.allowance != Allowance::Max {
-        seen.last_minute = runs::last_minute(tx, &run.assignment.account, now)?;
-    }
-    let shut_until = runs::account_shut_until(tx, &run.assignment.account, now)?;
-    let dialled = if shut_until.is_some() {
-        Dialled {
-            limit: Some(Limit::Allowance),
-            wake_at: shut_until,
-            waits_for: WaitsFor::Nothing,
+    let (dialled, look_at) = match runs::account_shut_until(tx, &run.assignment.account, now)? {
+        Some(until) => (Dialled::shut(until), Some(until)),
+        None => {
+            let dialled = dial(tx, run, now, rolls, &seen, &mut effects)?;
+            (dialled, look(tx, run, now, &seen, &mut effects)?)
         }
-    } else {
-        dial(tx, run, now, rolls, &seen, &mut effects)?
     };
-    let look_at = match shut_until {
-        Some(until) => Some(until),
-        None => look(tx, run, now, &seen, &mut effects)?,
-    };
-
-    let counts = contacts::counts(tx, id)?;
     run.requests += effects.len() as u64;
     run.bound.note(dialled.limit, now.since_boot);
-    let progress = progress(tx, run, counts, &dialled)?;
-    let over = leave(tx, run, &campaign, now)?;
+
+    let counts = contacts::counts(tx, id)?;
+    let progress = progress(run, counts, &dialled);
+    let open_posts = seen.live.intents + dialled.intents;
+    let over = leave(
+        tx,
+        run,
+        &campaign,
+        &counts,
+        open_posts,
+        seen.live.calls,
+        now,
+    )?;
     let wake_at = [dialled.wake_at, look_at, end_wakes_at(run, now)]
         .into_iter()
         .flatten()
@@ -156,7 +156,6 @@ fn decide_to_end(
         state: campaign.state,
         calendar: &policy.calendar,
         calls_placed: run.calls_placed,
-        pending: contacts::counts(tx, campaign.id)?.pending,
         next_due_at: contacts::next_due_at(tx, campaign.id)?,
     };
     if let Some(because) = prospect.ending() {
@@ -167,6 +166,7 @@ fn decide_to_end(
 
 /// What came of dialling.
 struct Dialled {
+    intents: u32,
     limit: Option<Limit>,
     wake_at: Option<Duration>,
     waits_for: WaitsFor,
@@ -175,9 +175,20 @@ struct Dialled {
 impl Dialled {
     fn nothing(waits_for: WaitsFor, wake_at: Option<Duration>) -> Self {
         Self {
+            intents: 0,
             limit: None,
             wake_at,
             waits_for,
+        }
+    }
+
+    fn shut(until: Duration) -> Self {
+        let limit = Some(Limit::Allowance);
+        Self {
+            intents: 0,
+            limit,
+            wake_at: Some(until),
+            waits_for: WaitsFor::Nothing,
         }
     }
 }
@@ -288,9 +299,10 @@ fn dial(
     let wake_at = if somebody_waits {
         Some(now.since_boot)
     } else {
-        room.next_at.map(|at| at.saturating_sub(plan::LEAD))
+        room.next_at.map(|at| at.saturating_sub(pace::LEAD))
     };
     Ok(Dialled {
+        intents: u32::try_from(sent_at.len()).unwrap_or(u32::MAX),
         limit: room.limit,
         wake_at,
         waits_for: WaitsFor::Nothing,
@@ -333,7 +345,7 @@ fn free_lines(run: &Run, seen: &Seen<'_>) -> u32 {
         // A campaign that was given more lines than the account's default has them.
         account_limit: account_lines.max(campaign_limit),
         campaign_live: seen.live.intents + seen.live.calls,
-        account_live: seen.live.account,
+        account_live: seen.live.intents + seen.live.calls + seen.live.elsewhere,
         doubts: seen.live.doubts,
     };
     lines.free()
@@ -480,37 +492,39 @@ fn expected_calls(run: &Run, seen: &Seen<'_>) -> u32 {
     by_pace.min(lately + lately / 4 + free_lines(run, seen))
 }
 
-fn progress(tx: &Tx<'_>, run: &Run, counts: Counts, dialled: &Dialled) -> Result<Progress> {
-    let id = run.assignment.campaign;
+fn progress(run: &Run, counts: Counts, dialled: &Dialled) -> Progress {
     let live = u32::try_from(counts.initiated).unwrap_or(u32::MAX);
     let waits_for = match dialled.waits_for {
-        // Nobody is left to ring, or a limit is waited for; the limit is named beside it.
-        WaitsFor::Nothing if contacts::next_due_at(tx, id)?.is_none() => WaitsFor::LiveCalls,
+        WaitsFor::Nothing if counts.pending == 0 => WaitsFor::LiveCalls,
         other => other,
     };
     let (calls_placed, requests) = (run.calls_placed, run.requests);
-    Ok(Progress {
+    Progress {
         counts,
         live,
         calls_placed,
         requests,
         limit: dialled.limit,
         waits_for,
-    })
+    }
 }
 
 /// Ends the run if it is over, and writes down how.
-fn leave(tx: &Tx<'_>, run: &mut Run, campaign: &Campaign, now: &Moment) -> Result<Option<Ending>> {
-    let id = run.assignment.campaign;
-    let counts = contacts::counts(tx, id)?;
-    let open_posts = attempts::open_intents(tx, id)?.len();
-    let live = attempts::live(tx, id, &run.assignment.account, Duration::ZERO, now.wall)?;
+fn leave(
+    tx: &Tx<'_>,
+    run: &mut Run,
+    campaign: &Campaign,
+    counts: &Counts,
+    open_posts: u32,
+    live: u32,
+    now: &Moment,
+) -> Result<Option<Ending>> {
     let ago = |since: Duration| now.since_boot.saturating_sub(since);
     let departure = Departure {
         ending: run.ending.map(|(because, since)| (because, ago(since))),
         paused_for: run.paused_since.map(ago),
-        open_posts: u32::try_from(open_posts).unwrap_or(u32::MAX),
-        live: live.calls,
+        open_posts,
+        live,
         pending: counts.pending,
         held: counts.held,
     };
@@ -521,6 +535,7 @@ fn leave(tx: &Tx<'_>, run: &mut Run, campaign: &Campaign, now: &Moment) -> Resul
     let Some(because) = because else {
         return Ok(None);
     };
+    let id = campaign.id;
     runs::end(
         tx,
         run.assignment.run,

@@ -97,13 +97,17 @@ impl FromStr for Pace {
     }
 }
 
+/// Intents are committed this long before their call may start, so that a sync of the disk does not delay the call.
+pub const LEAD: Duration = Duration::from_millis(50);
+
 /// Returns when the next call may start, from what was written down after the last one.
 ///
-/// `stored` is `None` where nothing is known, or only something of another boot: then one interval is waited, since
-/// the last start may have been a moment ago. A clock that jumped can never close the pace for longer than that.
+/// `stored` is `None` where only something of another boot is known: then one interval is waited, since the last start
+/// may have been a moment ago. Starts are planned up to [`LEAD`] ahead, so the next one is never further away than that
+/// and an interval, whatever a clock has done.
 pub fn next_start(stored: Option<Duration>, now: Duration, interval: Duration) -> Duration {
     match stored {
-        Some(at) => at.min(now + interval).max(now),
+        Some(at) => at.min(now + LEAD + interval).max(now),
         None => now + interval,
     }
 }
@@ -234,13 +238,14 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_never_further_away_than_one_interval() {
+    fn a_start_is_never_further_away_than_the_lead_and_one_interval() {
         let now = Duration::from_secs(1000);
         let interval = Duration::from_secs(2);
         let cases = [
             (Some(now - interval), now),
             (Some(now + interval / 2), now + interval / 2),
-            (Some(now * 7), now + interval),
+            (Some(now + LEAD + interval), now + LEAD + interval),
+            (Some(now * 7), now + LEAD + interval),
             (None, now + interval),
         ];
         for (stored, expected) in cases {

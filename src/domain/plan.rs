@@ -10,10 +10,7 @@ use jiff::Timestamp;
 
 use super::campaign::CampaignState;
 use super::hours::Calendar;
-use super::pace;
-
-/// Intents are committed this long before their call may start, so that a sync of the disk does not delay the call.
-pub const LEAD: Duration = Duration::from_millis(50);
+use super::pace::{self, LEAD};
 
 /// Calls still live when dialling is over are followed for this long.
 pub const FOLLOW_LIVE_CALLS: Duration = Duration::from_secs(120);
@@ -287,9 +284,7 @@ pub struct Prospect<'a> {
     pub calendar: &'a Calendar,
     /// Calls placed by this run.
     pub calls_placed: u64,
-    /// Contacts to be rung, now or later.
-    pub pending: u64,
-    /// When the next of them is due.
+    /// When the next pending contact is due; `None` if there is none.
     pub next_due_at: Option<Timestamp>,
 }
 
@@ -299,9 +294,7 @@ impl Prospect<'_> {
         if self.state == CampaignState::Cancelled {
             return Some(StoppedBecause::Cancelled);
         }
-        if self.pending == 0 {
-            return None;
-        }
+        let next_due_at = self.next_due_at?;
         if self.limits.until.is_some_and(|until| self.wall >= until) {
             return Some(StoppedBecause::Until);
         }
@@ -319,8 +312,7 @@ impl Prospect<'_> {
         {
             return Some(StoppedBecause::MaxCalls);
         }
-        let due_now = self.next_due_at.is_some_and(|due| due <= self.wall);
-        if self.limits.once && !due_now {
+        if self.limits.once && next_due_at > self.wall {
             return Some(StoppedBecause::NothingDue);
         }
         if self.limits.wait {
@@ -329,9 +321,7 @@ impl Prospect<'_> {
         match self.calendar.closes_at(self.wall) {
             None => Some(StoppedBecause::Hours),
             // Whoever is due after closing time is not worth waiting for.
-            Some(closing) if self.next_due_at.is_some_and(|due| due >= closing) => {
-                Some(StoppedBecause::Hours)
-            }
+            Some(closing) if next_due_at >= closing => Some(StoppedBecause::Hours),
             Some(_) => None,
         }
     }
@@ -505,7 +495,6 @@ mod tests {
             state: CampaignState::Running,
             calendar: &calendar,
             calls_placed: 3,
-            pending: 5,
             next_due_at: Some(noon),
         };
         assert_eq!(prospect.ending(), None);
@@ -568,7 +557,7 @@ mod tests {
         assert_eq!(
             Prospect {
                 wall: night,
-                pending: 0,
+                next_due_at: None,
                 ..prospect
             }
             .ending(),

@@ -251,7 +251,14 @@ fn move_contact(
     terms: &Terms<'_>,
     now: Timestamp,
 ) -> Result<()> {
-    if !row.is_latest {
+    // Accepted calls go on being initiated, as their intents were.
+    let was_initiated = matches!(row.state, AttemptState::Intent | AttemptState::Accepted(_));
+    let stays = was_initiated
+        && matches!(
+            state,
+            AttemptState::Accepted(_) | AttemptState::InProgress(_)
+        );
+    if !row.is_latest || stays {
         return Ok(());
     }
     let class = match evidence {
@@ -362,11 +369,11 @@ pub struct Live {
     pub calls: u32,
     /// Doubts of the campaign that still hold a line.
     pub doubts: u32,
-    /// What holds a line in the whole account, doubts aside.
-    pub account: u32,
+    /// What holds a line in the account's other campaigns, doubts aside.
+    pub elsewhere: u32,
 }
 
-/// Counts what is live in a campaign, and in all campaigns of its account.
+/// Counts what is live in a campaign, and in the other campaigns of its account.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -377,28 +384,32 @@ pub fn live(
     longest_doubt: Duration,
     now: Timestamp,
 ) -> Result<Live> {
-    let mut statement = tx.0.prepare_cached(
-        "SELECT
-             coalesce(sum(attempt.campaign_id = ?1 AND attempt.state = 'intent'), 0),
-             coalesce(sum(attempt.campaign_id = ?1 AND attempt.state IN ('accepted', 'in_progress')), 0),
-             -- No further ahead than a doubt can be: a clock that was set back must not stretch it.
-             coalesce(sum(attempt.campaign_id = ?1 AND attempt.state = 'in_doubt' AND line_until_at > ?3 AND line_until_at <= ?4), 0),
-             coalesce(sum(attempt.state <> 'in_doubt'), 0)
-         FROM attempt JOIN campaign ON campaign.id = attempt.campaign_id
-         WHERE live = 1 AND (attempt.campaign_id = ?1 OR campaign.account = ?2)",
+    let mut live = Live::default();
+    // Answered by the index alone: this is asked in every turn, and thousands can be live.
+    let mut count = tx.0.prepare_cached(
+        "SELECT campaign_id = ?1, state, count(*) FROM attempt
+         WHERE live = 1 AND campaign_id IN (SELECT id FROM campaign WHERE account = ?2 UNION SELECT ?1)
+         GROUP BY campaign_id, state",
+    )?;
+    let mut rows = count.query(params![campaign.get(), account])?;
+    while let Some(row) = rows.next()? {
+        let (ours, state, attempts): (bool, String, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        match word::<StateName>(&state)? {
+            StateName::InDoubt => {}
+            _ if !ours => live.elsewhere += attempts,
+            StateName::Intent => live.intents += attempts,
+            _ => live.calls += attempts,
+        }
+    }
+    let mut doubts = tx.0.prepare_cached(
+        "SELECT count(*) FROM attempt WHERE campaign_id = ?1 AND live = 1 AND state = 'in_doubt'
+            -- No further ahead than a doubt can be: a clock that was set back must not stretch it.
+            AND line_until_at > ?2 AND line_until_at <= ?3",
     )?;
     let latest = to_ms(now.saturating_add(longest_doubt).unwrap_or(now));
-    let live = statement.query_row(
-        params![campaign.get(), account, to_ms(now), latest],
-        |row| {
-            Ok(Live {
-                intents: row.get(0)?,
-                calls: row.get(1)?,
-                doubts: row.get(2)?,
-                account: row.get(3)?,
-            })
-        },
-    )?;
+    live.doubts = doubts.query_row(params![campaign.get(), to_ms(now), latest], |row| {
+        row.get(0)
+    })?;
     Ok(live)
 }
 

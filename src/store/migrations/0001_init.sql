@@ -69,6 +69,7 @@ CREATE TABLE contact (
     CHECK ((state = 'pending') = (due_at IS NOT NULL)),
     UNIQUE (campaign_id, person_id)
 ) STRICT;
+CREATE INDEX contact_of_campaign ON contact (campaign_id);
 CREATE INDEX contact_due ON contact (campaign_id, due_at, id) WHERE state = 'pending';
 
 -- How many contacts of a campaign are in each state, so that nobody has to count a million rows. The import adds its
