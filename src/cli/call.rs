@@ -86,6 +86,7 @@ fn offer(
 ) -> Result<(), Failure> {
     let now = workspace.clock.wall();
     store.write(|tx| {
+        contacts::cancel_pending(tx, campaign.id)?;
         let contact = NewContact { number, name: None, fields: Vec::new(), line: 0 };
         let source = contacts::add_source(tx, campaign.id, "(typed)", now)?;
         if contacts::add(tx, campaign.id, source, &contact, now)? == Added::New {

@@ -28,7 +28,7 @@ use tracing::Level;
 use self::args::{Cli, Command, Global};
 use self::failure::{Exit, Failure};
 use self::workspace::Workspace;
-use crate::ui::{Format, Ui};
+use crate::ui::{Format, LogWriter, Ui};
 
 /// Runs a command line and returns the process's exit code.
 pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -99,7 +99,7 @@ fn log_to_stderr(verbose: u8) {
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(|| LogWriter)
         .with_ansi(false)
         .with_target(false)
         .init();

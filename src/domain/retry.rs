@@ -94,11 +94,13 @@ pub enum Reason {
     InDoubt,
     /// Placed, but its end was never seen.
     OutcomeUnknown,
+    /// A person took it back before it was tried.
+    Cancelled,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BusyElsewhere,
         Self::Retry,
         Self::NotSent,
@@ -107,6 +109,7 @@ impl Reason {
         Self::BadNumber,
         Self::InDoubt,
         Self::OutcomeUnknown,
+        Self::Cancelled,
     ];
 
     /// Returns the word that is stored and shown.
@@ -120,6 +123,7 @@ impl Reason {
             Self::BadNumber => "bad_number",
             Self::InDoubt => "in_doubt",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::Cancelled => "cancelled",
         }
     }
 }

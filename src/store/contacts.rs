@@ -229,6 +229,18 @@ pub fn settle(tx: &Tx<'_>, contact: ContactId, verdict: Verdict) -> Result<()> {
     exactly_one("settle the contact", changed)
 }
 
+/// Skips every contact that is still to be rung.
+///
+/// # Errors
+/// When the database refuses.
+pub fn cancel_pending(tx: &Tx<'_>, campaign: CampaignId) -> Result<()> {
+    tx.0.execute(
+        "UPDATE contact SET state = 'skipped', due_at = NULL, reason = ?2 WHERE campaign_id = ?1 AND state = 'pending'",
+        params![campaign.get(), Reason::Cancelled.as_str()],
+    )?;
+    Ok(())
+}
+
 /// Offers a contact of this number again, due at once: the decision of a person, on record in its new attempt.
 ///
 /// Returns `None` if the campaign has no such contact.

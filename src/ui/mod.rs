@@ -164,8 +164,26 @@ impl Ui {
 
 /// What is said to standard error is lost if nobody listens; there is nowhere left to say so.
 fn say(style: Style, label: &str, text: &str) {
-    let mut err = anstream::stderr().lock();
-    let _ = writeln!(err, "{style}{label}{style:#}{text}");
+    progress::beside_the_bar(|| {
+        let mut err = anstream::stderr().lock();
+        let _ = writeln!(err, "{style}{label}{style:#}{text}");
+    });
+}
+
+/// Where log lines go: standard error, beside the progress bar.
+#[derive(Clone, Copy, Debug)]
+pub struct LogWriter;
+
+impl io::Write for LogWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // A closed terminal must not become an error, which the logger would try to print in its turn.
+        let _ = progress::beside_the_bar(|| io::stderr().write_all(line));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 fn mark_as_sandbox(value: &mut serde_json::Value) {

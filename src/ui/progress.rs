@@ -1,9 +1,10 @@
 //! How a run is getting on: a bar on a terminal, a line a minute elsewhere.
 
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::Ui;
@@ -11,6 +12,14 @@ use crate::dialer::event::{Progress, WaitsFor};
 use crate::domain::campaign::show_length;
 use crate::domain::hours::indian_time;
 use crate::domain::plan::Limit;
+
+/// All bars of the process: whoever else writes to standard error asks them to step aside.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Does something that writes to standard error, with the bar out of the way.
+pub(super) fn beside_the_bar<T>(write: impl FnOnce() -> T) -> T {
+    BARS.suspend(write)
+}
 
 /// Shows the progress of one run.
 #[derive(Debug)]
@@ -27,8 +36,7 @@ impl ProgressView {
     /// Returns a view that is drawn where it can be seen, and otherwise says a line a minute.
     pub fn new(ui: Ui) -> Self {
         let bar = (ui.is_watched() && !ui.quiet).then(|| {
-            let bar =
-                ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+            let bar = BARS.add(ProgressBar::new(0));
             let template = if ui.sandbox {
                 "SANDBOX {bar:24} {msg}"
             } else {
