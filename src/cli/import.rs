@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::args;
 use super::failure::{Exit, Failure};
+use super::status::shown_name;
 use super::workspace::Workspace;
 use crate::domain::campaign::{CampaignName, CampaignState};
 use crate::domain::phone::{PhoneNumber, PhoneRules};
@@ -238,7 +239,7 @@ fn show(workspace: &Workspace, counted: &Counted) -> Result<(), Failure> {
         return Ok(());
     }
     let mut facts = vec![
-        ("campaign", counted.campaign.clone()),
+        ("campaign", shown_name(workspace, &counted.campaign)),
         ("rows", counted.rows.to_string()),
         ("accepted", counted.accepted.to_string()),
         ("duplicates", counted.duplicates.to_string()),

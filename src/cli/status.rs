@@ -83,16 +83,8 @@ pub(super) fn facts(
     status: &'static str,
 ) -> Vec<(&'static str, String)> {
     let now = workspace.clock.wall();
-    let name = &progress.campaign.name;
     let mut facts = vec![
-        (
-            "campaign",
-            if workspace.ui.sandbox {
-                format!("{name} (SANDBOX)")
-            } else {
-                name.clone()
-            },
-        ),
+        ("campaign", shown_name(workspace, &progress.campaign.name)),
         ("status", describe(progress, status)),
         ("contacts", sum(&progress.counts)),
     ];
@@ -106,6 +98,15 @@ pub(super) fn facts(
             .filter_map(|(name, at)| Some((name, clock_time(at?, now)))),
     );
     facts
+}
+
+/// Returns a campaign's name, marked where nobody real is called.
+pub(super) fn shown_name(workspace: &Workspace, name: &str) -> String {
+    if workspace.ui.sandbox {
+        format!("{name} (SANDBOX)")
+    } else {
+        name.to_owned()
+    }
 }
 
 fn describe(progress: &Progress, status: &'static str) -> String {

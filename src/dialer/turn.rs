@@ -21,7 +21,7 @@ use crate::domain::retry::{Reason, Verdict};
 use crate::domain::tracking;
 use crate::provider::CallOrder;
 use crate::store::attempts::{self, Intent, Live};
-use crate::store::campaigns::{self, Campaign};
+use crate::store::campaigns::{self, Campaign, PausedBy};
 use crate::store::runs::{self, Scope, Stored};
 use crate::store::{Result, Tx, contacts};
 
@@ -96,11 +96,9 @@ pub fn turn(
             (dialled, look(tx, run, now, &seen, &mut effects)?)
         }
     };
-    run.requests += effects.len() as u64;
     run.bound.note(dialled.limit, now.since_boot);
 
     let counts = contacts::counts(tx, id)?;
-    let progress = progress(run, counts, &dialled);
     let open_posts = seen.live.intents + dialled.intents;
     let over = leave(
         tx,
@@ -111,6 +109,12 @@ pub fn turn(
         seen.live.calls,
         now,
     )?;
+    if over.is_some() {
+        // What a run asks for in its last turn is not done any more, and must not be counted as if it were.
+        effects.clear();
+    }
+    run.requests += effects.len() as u64;
+    let progress = progress(run, counts, &dialled);
     let wake_at = [dialled.wake_at, look_at, end_wakes_at(run, now)]
         .into_iter()
         .flatten()
@@ -132,10 +136,14 @@ struct Seen<'a> {
 }
 
 fn note_pause(run: &mut Run, campaign: &Campaign, now: &Moment) {
-    run.paused_since = match campaign.state {
-        CampaignState::Paused => run.paused_since.or(Some(now.since_boot)),
-        _ => None,
+    let ends_this_run = match (run.assignment.task, &campaign.paused_by) {
+        // Asking what became of calls is no calling.
+        (Task::Settle, _) | (Task::Dial(_), None) => false,
+        (Task::Dial(_), Some(PausedBy::Person)) => true,
+        // A pause of our own ends with the first GET that succeeds, so the run that is to send it must go on.
+        (Task::Dial(_), Some(PausedBy::Exocamp(_))) => run.phase != plan::Phase::Greeting,
     };
+    run.paused_since = ends_this_run.then(|| run.paused_since.unwrap_or(now.since_boot));
 }
 
 fn decide_to_end(
