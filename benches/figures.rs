@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use exocamp::clock::Clock;
 use exocamp::dialer::rolls::Rolls;
-use exocamp::dialer::run::{Assignment, Task};
+use exocamp::dialer::run::{AccountLines, Assignment, Dialling, Task};
 use exocamp::dialer::{self, Equipment, Summary};
 use exocamp::domain::campaign::Setting;
 use exocamp::domain::contact::NewContact;
@@ -231,11 +231,13 @@ async fn play(script: Script, contacts: u64, settings: &[(&str, &str)]) -> anyho
         run,
         campaign,
         account: "exampleco1".to_owned(),
-        task: Task::Dial(RunLimits::default()),
-        caller_id: PhoneNumber::parse_caller_id("08098765000")?,
-        flow_url: "http://my.exotel.com/exampleco1/exoml/start_voice/112233".to_owned(),
+        task: Task::Dial(Dialling {
+            caller_id: PhoneNumber::parse_caller_id("08098765000")?,
+            flow_url: "http://my.exotel.com/exampleco1/exoml/start_voice/112233".to_owned(),
+            limits: RunLimits::default(),
+        }),
         allowance: Allowance::Max,
-        account_lines: 10,
+        account_lines: AccountLines::Assumed(10),
         sids_per_look_up: 20,
     };
     let equipment = Equipment {
@@ -298,7 +300,7 @@ fn fill(store: &mut Store, count: u64, settings: &[(&str, &str)]) -> anyhow::Res
                 fields: Vec::new(),
                 line: index,
             };
-            contacts::add(tx, campaign, source, &contact, now)?;
+            contacts::add(tx, campaign, source, &contact)?;
         }
         contacts::count_new(tx, campaign, count)?;
         Ok(campaign)

@@ -45,6 +45,11 @@ impl Moment {
             jiff::SignedDuration::try_from_secs_f64(ahead).unwrap_or(jiff::SignedDuration::ZERO);
         self.wall.checked_add(ahead).unwrap_or(self.wall)
     }
+
+    /// Returns the time since boot at which the wall clock will show `at`, as far as can be told now; never before now.
+    pub fn since_boot_at(&self, at: Timestamp) -> Duration {
+        self.since_boot + Duration::try_from(at.duration_since(self.wall)).unwrap_or_default()
+    }
 }
 
 /// Reads this machine's clocks.

@@ -30,8 +30,8 @@ impl fmt::Debug for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read `{0}`: {1}")]
-    Read(PathBuf, io::Error),
+    #[error("cannot read `{0}`")]
+    Read(PathBuf, #[source] io::Error),
     /// A line makes no sense. The line itself may hold a secret and is not repeated.
     #[error("cannot read `{path}`: line {line} is not NAME='value'")]
     Line {

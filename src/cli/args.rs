@@ -37,7 +37,7 @@ pub(super) struct Cli {
 
 #[derive(Args, Debug)]
 pub(super) struct Global {
-    /// Work in this folder: `.env`, `.env.local` and `exocamp.db` lie there
+    /// Work in this folder: `.env`, `.env.local` and `exocamp.db` lie there, and other paths are seen from there
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub(super) folder: Option<PathBuf>,
     /// The database [default: exocamp.db, or EXOCAMP_DB]
@@ -144,7 +144,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "PACE")]
     pub(super) rate: Option<String>,
     /// The same as the time between two starts: `2s`
-    #[arg(long, value_name = "LENGTH", conflicts_with = "rate", value_parser = any_length)]
+    #[arg(long, value_name = "LENGTH", conflicts_with = "rate", value_parser = a_delay)]
     pub(super) delay: Option<Duration>,
     /// Calls live at once [default: the account's, 10 or EXOCAMP_LINES]
     #[arg(long, value_name = "N")]
@@ -283,6 +283,11 @@ pub(super) struct Sandbox {
     /// The same seed gives each number the same fate
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
+}
+
+fn a_delay(text: &str) -> Result<Duration, String> {
+    length(text, Duration::from_millis(1), Duration::from_secs(86_400))
+        .map_err(|error| error.to_string())
 }
 
 fn any_length(text: &str) -> Result<Duration, String> {

@@ -13,27 +13,35 @@ use super::view::{StatusView, SummaryView, shown_time, took};
 use super::workspace::Workspace;
 use crate::dialer::event::{Ending, Trouble};
 use crate::dialer::rolls::Rolls;
-use crate::dialer::run::{Assignment, Task};
+use crate::dialer::run::{AccountLines, Assignment, Task};
 use crate::dialer::{self, Equipment, Summary};
 use crate::domain::campaign::Setting;
 use crate::domain::pace::Allowance;
 use crate::domain::plan::StoppedBecause;
 use crate::domain::rejection::RejectionClass;
-use crate::store::campaigns::{self, Campaign};
+use crate::store::campaigns::{self, Campaign, CampaignId};
 use crate::store::lock::{Holder, RunLock};
 use crate::store::reports;
-use crate::store::{Store, runs};
+use crate::store::{Store, Tx, runs};
 use crate::ui::progress::ProgressView;
 use crate::ui::{Format, table};
 
-/// Takes the campaign's lock, which names this process to whoever comes second.
-pub(super) fn take_lock(workspace: &Workspace, campaign: &Campaign) -> Result<RunLock, Failure> {
+/// Takes the campaign's lock, which names this process to whoever comes second. What a dead run left open is in doubt
+/// from that moment on.
+pub(super) fn take_lock(
+    workspace: &Workspace,
+    store: &mut Store,
+    campaign: &Campaign,
+) -> Result<RunLock, Failure> {
+    let now = workspace.clock.wall();
     let me = Holder {
         pid: std::process::id(),
         host: host(),
-        since: shown_time(workspace.clock.wall()),
+        since: shown_time(now),
     };
-    Ok(RunLock::take(&workspace.database(), campaign.id, &me)?)
+    let lock = RunLock::take(&workspace.database(), campaign.id, &me)?;
+    store.write(|tx| runs::recover(tx, campaign.id, now))?;
+    Ok(lock)
 }
 
 fn host() -> String {
@@ -54,7 +62,7 @@ pub(super) struct Job {
     pub(super) settings: Vec<(Setting, String)>,
 }
 
-/// Returns the allowance and the lines that the settings give the account.
+/// Returns the requests that the account may be sent in a minute.
 pub(super) fn allowance(
     workspace: &Workspace,
     typed: Option<Allowance>,
@@ -73,25 +81,17 @@ pub(super) fn allowance(
     }
 }
 
-fn whole_setting(
-    workspace: &Workspace,
-    name: &str,
-    default: u32,
-    most: u32,
-) -> Result<u32, Failure> {
+fn whole_setting(workspace: &Workspace, name: &str, most: u32) -> Result<Option<u32>, Failure> {
     let Some(text) = workspace.config.text(name) else {
-        return Ok(default);
+        return Ok(None);
     };
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (1..=most).contains(number));
-    number.ok_or_else(|| {
-        Failure::new(
+    match text.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
+        _ => Err(Failure::new(
             Exit::Usage,
             format!("`{name}` is `{text}`; write a number from 1 to {most}"),
-        )
-    })
+        )),
+    }
 }
 
 /// Returns a runtime: one for the process is enough, made only where something is sent.
@@ -116,12 +116,10 @@ pub(super) async fn conduct(
         allowance,
         settings,
     } = job;
-    let account_lines = whole_setting(workspace, "EXOCAMP_LINES", 10, 10_000)?;
-    let sids = whole_setting(workspace, "EXOCAMP_LOOK_UP_SIDS", 20, 100)?;
+    let lines = whole_setting(workspace, "EXOCAMP_LINES", 10_000)?;
+    let sids = whole_setting(workspace, "EXOCAMP_LOOK_UP_SIDS", 100)?;
     let run = store.write(|tx| -> Result<_, Failure> {
-        for (key, value) in &settings {
-            campaigns::remember(tx, campaign.id, *key, value, workspace.owner(), now)?;
-        }
+        remember(workspace, tx, campaign.id, &settings)?;
         Ok(runs::begin(
             tx,
             campaign.id,
@@ -135,17 +133,18 @@ pub(super) async fn conduct(
         campaign: campaign.id,
         account: provider.account,
         task,
-        caller_id: provider.caller_id,
-        flow_url: provider.flow_url,
         allowance,
-        account_lines,
-        sids_per_look_up: sids as usize,
+        // Exotel's smallest plan has ten (its pages on concurrent calls).
+        account_lines: lines.map_or(AccountLines::Assumed(10), AccountLines::Stated),
+        // As many as Exotel recommends.
+        sids_per_look_up: sids.unwrap_or(20) as usize,
     };
+    let rolls = Rolls::seeded(fastrand::u64(..));
     let equipment = Equipment {
         store,
         client: provider.client,
         clock: workspace.clock,
-        rolls: Rolls::seeded(fastrand::u64(..)),
+        rolls,
     };
     let (mut stops, stopped_by) = listen_for_signals()?;
     let mut view = ProgressView::new(workspace.ui);
@@ -158,6 +157,33 @@ pub(super) async fn conduct(
         sandbox.shutdown().await;
     }
     Ok((summary?, stopped_by.get().copied()))
+}
+
+/// Remembers the settings that change something; cron gives the same ones every five minutes.
+fn remember(
+    workspace: &Workspace,
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    settings: &[(Setting, String)],
+) -> Result<(), Failure> {
+    for (key, value) in settings {
+        let before = campaigns::policy(tx, campaign)?;
+        let mut after = before.clone();
+        after
+            .set(*key, value)
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        if after != before {
+            campaigns::remember(
+                tx,
+                campaign,
+                *key,
+                value,
+                workspace.owner(),
+                workspace.clock.wall(),
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// The first signal lets open calls be answered, the second leaves at once; a closed terminal counts as SIGTERM.
@@ -232,7 +258,9 @@ pub(super) fn conclude(
 
 /// Returns the exit code that says how a run ended, or the failure that names the provider's trouble.
 pub(super) fn exit_of(summary: &Summary, stopped_by: Option<Exit>) -> Result<Exit, Failure> {
-    if let Some(failure) = trouble(&summary.ending) {
+    if summary.ending.because == StoppedBecause::Provider
+        && let Some(failure) = trouble(&summary.ending)
+    {
         return Err(failure);
     }
     Ok(match summary.ending.because {
@@ -240,7 +268,6 @@ pub(super) fn exit_of(summary: &Summary, stopped_by: Option<Exit>) -> Result<Exi
         StoppedBecause::OnlyDoubts => Exit::Doubts,
         StoppedBecause::Signal => stopped_by.unwrap_or(Exit::Interrupted),
         StoppedBecause::Provider => Exit::Provider,
-        StoppedBecause::Storage => Exit::Storage,
         StoppedBecause::Hours
         | StoppedBecause::Paused
         | StoppedBecause::Cancelled
@@ -280,7 +307,6 @@ fn explain(because: StoppedBecause) -> &'static str {
         StoppedBecause::MaxCalls => "the calls of `--max-calls` are made",
         StoppedBecause::NothingDue => "nothing is due now",
         StoppedBecause::Provider => "the provider refuses or cannot be reached",
-        StoppedBecause::Storage => "the database cannot be written",
         StoppedBecause::Signal => "a signal",
     }
 }

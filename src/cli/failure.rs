@@ -130,6 +130,10 @@ impl From<StoreError> for Failure {
                 Exit::AlreadyRunning,
                 Some("look for the other run with `exocamp status`"),
             ),
+            StoreError::NoWal(_) => (
+                Exit::Storage,
+                Some("keep the database on a local disk: `--db PATH`"),
+            ),
             StoreError::Open(..) => (
                 Exit::Storage,
                 Some("check that the folder exists and may be written to"),

@@ -13,6 +13,7 @@ use super::failure::{Exit, Failure};
 use super::status::shown_name;
 use super::workspace::Workspace;
 use crate::domain::campaign::{CampaignName, CampaignState};
+use crate::domain::contact::NewContact;
 use crate::domain::phone::{PhoneNumber, PhoneRules};
 use crate::import::{ImportError, Options, Reader};
 use crate::store::Tx;
@@ -50,36 +51,31 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
         rules,
     };
 
-    // Files that cannot be opened are found before anything is created.
+    // All files are read before the database is locked: a slow pipe must not keep a running campaign from its turns.
     let mut inputs = Vec::new();
     for path in &args.files {
-        inputs.push((path.display().to_string(), open(path)?));
+        inputs.push((path.display().to_string(), open(workspace, path)?));
     }
-    let mut store = workspace.open_or_create_store()?;
     let mut counted = Counted {
         campaign: name.to_string(),
         ..Counted::default()
     };
+    let mut files = Vec::new();
+    for (file, input) in inputs {
+        let contacts = read_file(workspace, input, &options, &mut counted)
+            .map_err(|failure| failure.context(format!("cannot import `{file}`")))?;
+        files.push((file, contacts));
+    }
+    if files.iter().all(|(_, contacts)| contacts.is_empty()) {
+        return Err(no_usable_row(&counted));
+    }
+    let mut store = workspace.open_or_create_store()?;
     let now = workspace.clock.wall();
     store.write(|tx| -> Result<(), Failure> {
         let campaign = find_or_create(workspace, tx, &name, now)?;
-        for (file, input) in inputs {
-            read_file(
-                workspace,
-                tx,
-                campaign,
-                &file,
-                input,
-                &options,
-                &mut counted,
-                now,
-            )
-            .map_err(|failure| failure.context(format!("cannot import `{file}`")))?;
+        for (file, contacts) in files {
+            publish(workspace, tx, campaign, &file, &contacts, &mut counted)?;
             counted.files.push(file);
-        }
-        if counted.accepted + counted.duplicates == 0 {
-            // Nothing is kept, not even the new campaign: the transaction ends with this error.
-            return Err(no_usable_row(&counted));
         }
         Ok(contacts::count_new(tx, campaign, counted.accepted)?)
     })?;
@@ -110,11 +106,11 @@ fn campaign_name(args: &args::Import) -> Result<CampaignName, Failure> {
         })
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+fn open(workspace: &Workspace, path: &Path) -> Result<Box<dyn Read>, Failure> {
     if path == Path::new("-") {
         return Ok(Box::new(io::stdin()));
     }
-    match File::open(path) {
+    match File::open(workspace.path(path)) {
         Ok(file) => Ok(Box::new(file)),
         Err(error) => {
             let shown = path.display();
@@ -143,26 +139,18 @@ fn find_or_create(
     Ok(campaign.id)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one step of `run`, apart for its length"
-)]
+/// Reads all rows of a file; refused ones are told and counted.
 fn read_file(
     workspace: &Workspace,
-    tx: &Tx<'_>,
-    campaign: CampaignId,
-    file: &str,
     input: Box<dyn Read>,
     options: &Options,
     counted: &mut Counted,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let source = contacts::add_source(tx, campaign, file, now)?;
+) -> Result<Vec<NewContact>, Failure> {
+    let mut contacts = Vec::new();
     for row in Reader::open(input, options).map_err(unreadable)? {
-        let row = row.map_err(unreadable)?;
         counted.rows += 1;
-        let contact = match row {
-            Ok(contact) => contact,
+        match row.map_err(unreadable)? {
+            Ok(contact) => contacts.push(contact),
             Err(refused) => {
                 counted.rejected += 1;
                 *counted
@@ -170,17 +158,31 @@ fn read_file(
                     .entry(refused.reason.name())
                     .or_default() += 1;
                 if counted.rejected <= SHOWN_REJECTS {
+                    let cell = harmless(&refused.cell);
                     workspace.ui.note(&format!(
-                        "line {}: {} (`{}`)",
-                        refused.line,
-                        refused.reason,
-                        harmless(&refused.cell)
+                        "line {}: {} (`{cell}`)",
+                        refused.line, refused.reason
                     ));
                 }
-                continue;
             }
-        };
-        match contacts::add(tx, campaign, source, &contact, now)? {
+        }
+    }
+    Ok(contacts)
+}
+
+/// Adds the contacts of a file; duplicates are told and counted.
+fn publish(
+    workspace: &Workspace,
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    file: &str,
+    contacts: &[NewContact],
+    counted: &mut Counted,
+) -> Result<(), Failure> {
+    let source = contacts::add_source(tx, campaign, file, workspace.clock.wall())?;
+    let accepted_before = counted.accepted;
+    for contact in contacts {
+        match contacts::add(tx, campaign, source, contact)? {
             Added::New => counted.accepted += 1,
             Added::Duplicate {
                 file: first_file,
@@ -200,6 +202,9 @@ fn read_file(
                 }
             }
         }
+    }
+    if counted.accepted == accepted_before {
+        contacts::remove_source(tx, source)?;
     }
     Ok(())
 }

@@ -5,17 +5,9 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use super::failure::{Exit, Failure};
+use super::provider::{FOR_CALLS, FOR_THE_ACCOUNT};
 use super::workspace::Workspace;
 use crate::config::TEMPLATE;
-
-/// What a call cannot do without.
-pub(super) const NEEDED: [&str; 5] = [
-    "EXOTEL_AUTH_KEY",
-    "EXOTEL_AUTH_TOKEN",
-    "EXOTEL_ACCOUNT_SID",
-    "EXOTEL_CALLER_ID",
-    "EXOTEL_URL",
-];
 
 pub(super) fn run(workspace: &Workspace) -> Result<Exit, Failure> {
     let path = workspace.folder.join(".env");
@@ -42,8 +34,9 @@ pub(super) fn run(workspace: &Workspace) -> Result<Exit, Failure> {
             return Err(Failure::from(error).context(format!("cannot write `{}`", path.display())));
         }
     }
-    let missing: Vec<_> = NEEDED
+    let missing: Vec<_> = FOR_THE_ACCOUNT
         .into_iter()
+        .chain(FOR_CALLS)
         .filter(|name| workspace.config.secret(name).is_none())
         .collect();
     if missing.is_empty() {

@@ -20,6 +20,7 @@ mod view;
 mod workspace;
 
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -28,37 +29,68 @@ use tracing::Level;
 use self::args::{Cli, Command, Global};
 use self::failure::{Exit, Failure};
 use self::workspace::Workspace;
-use crate::ui::{Format, LogWriter, Ui};
+use crate::ui::{ColorChoice, Format, LogWriter, Ui};
 
 /// Runs a command line and returns the process's exit code.
 pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(command_line) {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version come this way as well; a closed pipe must not turn them into a failure.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() {
-                Exit::Usage.code()
-            } else {
-                Exit::Done.code()
-            });
+    let command_line: Vec<_> = command_line.into_iter().collect();
+    let exit = match Cli::try_parse_from(&command_line) {
+        Ok(cli) => {
+            let Global {
+                format,
+                quiet,
+                sandbox,
+                color,
+                verbose,
+                ..
+            } = cli.global;
+            let ui = Ui::new(format, quiet, sandbox, color);
+            log_to_stderr(verbose);
+            // Whatever breaks in here has been told by the panic itself; the exit code says whose fault it was.
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                run(&cli, ui).unwrap_or_else(|failure| {
+                    failure.print(&ui);
+                    failure.exit()
+                })
+            }));
+            outcome.unwrap_or(Exit::Internal)
         }
+        Err(error) => refuse(&error, &command_line),
     };
-    let Global {
-        format,
-        quiet,
-        sandbox,
-        color,
-        verbose,
-        ..
-    } = cli.global;
-    let ui = Ui::new(format, quiet, sandbox, color);
-    log_to_stderr(verbose);
-    let exit = run(&cli, ui).unwrap_or_else(|failure| {
-        failure.print(&ui);
-        failure.exit()
-    });
     ExitCode::from(exit.code())
+}
+
+/// Says what is wrong with a command line. Help and the version come this way as well.
+fn refuse(error: &clap::Error, command_line: &[OsString]) -> Exit {
+    let words: Vec<_> = command_line
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let wants_json = words.iter().any(|word| word == "--format=json")
+        || words
+            .windows(2)
+            .any(|pair| pair[0] == "--format" && pair[1] == "json");
+    if error.use_stderr() && wants_json {
+        let ui = Ui::new(Format::Json, false, false, ColorChoice::Never);
+        let text = error.render().to_string();
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        Failure::new(Exit::Usage, message)
+            .hint("`exocamp --help` shows the commands")
+            .print(&ui);
+    } else {
+        // A closed pipe must not turn help into a failure.
+        let _ = error.print();
+    }
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    }
 }
 
 fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {

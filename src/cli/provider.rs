@@ -1,23 +1,31 @@
 //! Whom a run talks to: Exotel with the configured account, or a sandbox in this process.
 
+use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use secrecy::SecretString;
 
 use super::failure::{Exit, Failure};
 use super::workspace::Workspace;
+use crate::dialer::run::Dialling;
 use crate::domain::campaign::{Policy, flow_url};
 use crate::domain::phone::PhoneNumber;
+use crate::domain::plan::RunLimits;
 use crate::exotel::{Account, BaseUrl, Client, Timeouts};
 use crate::sandbox::{Config, Sandbox, Script};
 
-/// The other end, and what is shown to the people who are rung.
+/// What talking to Exotel cannot do without.
+pub(super) const FOR_THE_ACCOUNT: [&str; 3] =
+    ["EXOTEL_AUTH_KEY", "EXOTEL_AUTH_TOKEN", "EXOTEL_ACCOUNT_SID"];
+
+/// What calling needs beyond that, unless the campaign has its own.
+pub(super) const FOR_CALLS: [&str; 2] = ["EXOTEL_CALLER_ID", "EXOTEL_URL"];
+
+/// The other end.
 #[derive(Debug)]
 pub(super) struct Provider {
     pub(super) client: Client,
     pub(super) account: String,
-    pub(super) caller_id: PhoneNumber,
-    pub(super) flow_url: String,
     /// Kept for as long as it is talked to.
     pub(super) sandbox: Option<Sandbox>,
 }
@@ -29,58 +37,31 @@ const PRETEND_FLOW: &str = "http://my.exotel.com/exampleco1/exoml/start_voice/11
 
 impl Provider {
     /// Returns the configured account at Exotel. Nothing is sent yet.
-    pub(super) fn configured(workspace: &Workspace, policy: &Policy) -> Result<Self, Failure> {
+    pub(super) fn configured(workspace: &Workspace) -> Result<Self, Failure> {
+        require(workspace, &FOR_THE_ACCOUNT)?;
         let config = &workspace.config;
-        let mut missing = Vec::new();
-        let mut secret = |name: &'static str| {
-            let value = config.secret(name);
-            if value.is_none() {
-                missing.push(name);
-            }
-            value.cloned().unwrap_or_default()
-        };
-        let (key, token) = (secret("EXOTEL_AUTH_KEY"), secret("EXOTEL_AUTH_TOKEN"));
-        secret("EXOTEL_ACCOUNT_SID");
-        if policy.caller_id.is_none() {
-            secret("EXOTEL_CALLER_ID");
-        }
-        if policy.flow.is_none() {
-            secret("EXOTEL_URL");
-        }
-        if !missing.is_empty() {
-            let message = format!("not set: {}", missing.join(", "));
-            return Err(Failure::new(Exit::Usage, message)
-                .context("cannot call anybody yet")
-                .hint("run `exocamp init` and fill in `.env`; or try it first with `--sandbox`"));
-        }
-        let text = |name| config.text(name).unwrap_or_default();
-        let wrong = |name: &str, error: &dyn std::fmt::Display| {
-            Failure::new(Exit::Usage, error.to_string()).context(format!("`{name}` cannot be used"))
-        };
-        let caller_id = match policy.caller_id {
-            Some(number) => number,
-            None => PhoneNumber::parse_caller_id(text("EXOTEL_CALLER_ID"))
-                .map_err(|e| wrong("EXOTEL_CALLER_ID", &e))?,
-        };
-        let flow = match &policy.flow {
-            Some(flow) => flow.clone(),
-            None => flow_url(text("EXOTEL_URL")).map_err(|e| wrong("EXOTEL_URL", &e))?,
-        };
         let base = match config.text("EXOTEL_API_BASE") {
-            Some(base) => BaseUrl::parse(base).map_err(|e| wrong("EXOTEL_API_BASE", &e))?,
+            Some(base) => {
+                BaseUrl::parse(base).map_err(|error| unusable("EXOTEL_API_BASE", &error))?
+            }
             None => {
                 let subdomain = config.text("EXOTEL_SUBDOMAIN").unwrap_or("api.exotel.com");
-                BaseUrl::from_subdomain(subdomain).map_err(|e| wrong("EXOTEL_SUBDOMAIN", &e))?
+                BaseUrl::from_subdomain(subdomain)
+                    .map_err(|error| unusable("EXOTEL_SUBDOMAIN", &error))?
             }
         };
-        let sid = text("EXOTEL_ACCOUNT_SID").to_owned();
+        let secret = |name| config.secret(name).cloned().unwrap_or_default();
+        let sid = config
+            .text("EXOTEL_ACCOUNT_SID")
+            .unwrap_or_default()
+            .to_owned();
         let account = Account {
             sid,
-            key,
-            token,
+            key: secret("EXOTEL_AUTH_KEY"),
+            token: secret("EXOTEL_AUTH_TOKEN"),
             base,
         };
-        Self::new(&account, caller_id, flow, None)
+        Self::new(&account, None)
     }
 
     /// Opens a sandbox in this process. Needs a runtime.
@@ -103,28 +84,78 @@ impl Provider {
             token: any(),
             base,
         };
-        let caller_id = PhoneNumber::parse_caller_id(PRETEND_CALLER_ID);
-        let caller_id =
-            caller_id.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-        Self::new(&account, caller_id, PRETEND_FLOW.to_owned(), Some(sandbox))
+        Self::new(&account, Some(sandbox))
     }
 
-    fn new(
-        account: &Account,
-        caller_id: PhoneNumber,
-        flow_url: String,
-        sandbox: Option<Sandbox>,
-    ) -> Result<Self, Failure> {
-        let client = Client::new(account, Timeouts::default()).map_err(|error| {
+    fn new(account: &Account, sandbox: Option<Sandbox>) -> Result<Self, Failure> {
+        let client = Client::new(account, Timeouts::default());
+        let client = client.map_err(|error| {
             Failure::new(Exit::Usage, format!("{error:#}"))
                 .context("cannot set up the way to Exotel")
         })?;
         Ok(Self {
             client,
             account: account.sid.clone(),
-            caller_id,
-            flow_url,
             sandbox,
         })
     }
+}
+
+/// Returns what people are shown and connected to: the campaign's own, or what is configured.
+pub(super) fn dialling(
+    workspace: &Workspace,
+    policy: &Policy,
+    limits: RunLimits,
+) -> Result<Dialling, Failure> {
+    if !workspace.ui.sandbox {
+        let [caller_id, flow] = FOR_CALLS;
+        let needed = FOR_THE_ACCOUNT
+            .into_iter()
+            .chain(policy.caller_id.is_none().then_some(caller_id))
+            .chain(policy.flow.is_none().then_some(flow));
+        // All that is missing is said at once.
+        require(workspace, &needed.collect::<Vec<_>>())?;
+    }
+    let text = |name, pretended| {
+        if workspace.ui.sandbox {
+            pretended
+        } else {
+            workspace.config.text(name).unwrap_or_default()
+        }
+    };
+    let caller_id = match policy.caller_id {
+        Some(number) => number,
+        None => PhoneNumber::parse_caller_id(text("EXOTEL_CALLER_ID", PRETEND_CALLER_ID))
+            .map_err(|error| unusable("EXOTEL_CALLER_ID", &error))?,
+    };
+    let flow_url = match &policy.flow {
+        Some(flow) => flow.clone(),
+        None => flow_url(text("EXOTEL_URL", PRETEND_FLOW))
+            .map_err(|error| unusable("EXOTEL_URL", &error))?,
+    };
+    Ok(Dialling {
+        caller_id,
+        flow_url,
+        limits,
+    })
+}
+
+fn require(workspace: &Workspace, names: &[&str]) -> Result<(), Failure> {
+    let missing: Vec<_> = names
+        .iter()
+        .copied()
+        .filter(|name| workspace.config.secret(name).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(
+        Failure::new(Exit::Usage, format!("not set: {}", missing.join(", ")))
+            .context("cannot call anybody yet")
+            .hint("run `exocamp init` and fill in `.env`; or try it first with `--sandbox`"),
+    )
+}
+
+fn unusable(name: &str, error: &dyn Display) -> Failure {
+    Failure::new(Exit::Usage, error.to_string()).context(format!("`{name}` cannot be used"))
 }

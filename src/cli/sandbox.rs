@@ -15,7 +15,7 @@ use crate::ui::Format;
 
 pub(super) fn run(workspace: &Workspace, args: &args::Sandbox) -> Result<Exit, Failure> {
     let ledger = match &args.ledger {
-        Some(path) => path.clone(),
+        Some(path) => workspace.path(path),
         None => new_ledger()?,
     };
     let script = Script {
@@ -72,7 +72,10 @@ pub(super) fn run(workspace: &Workspace, args: &args::Sandbox) -> Result<Exit, F
     conduct::runtime()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let sandbox = Sandbox::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)), config).await?;
+        let sandbox = Sandbox::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)), config).await;
+        let sandbox = sandbox.map_err(|error| {
+            Failure::new(Exit::Usage, format!("{error:#}")).context("cannot open the sandbox").hint("`--port 0` finds a free port")
+        })?;
         let address = format!("http://{}", sandbox.address());
         let lines = std::iter::once(("EXOTEL_API_BASE", address.clone()))
             .chain(environment.into_iter().filter_map(|(name, value)| Some((name, value?))));

@@ -9,21 +9,17 @@ use super::workspace::{Workspace, read};
 use crate::dialer::run::Task;
 use crate::domain::plan::StoppedBecause;
 use crate::sandbox::Script;
-use crate::store::{campaigns, contacts};
+use crate::store::contacts;
 
 pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Failure> {
     let mut store = workspace.open_store()?;
-    let (campaign, policy) = read(&mut store, |tx| {
-        let campaign = workspace.own_campaign(tx, &args.campaign)?;
-        Ok((campaigns::policy(tx, campaign.id)?, campaign))
-    })
-    .map(|(policy, campaign)| (campaign, policy))?;
+    let campaign = read(&mut store, |tx| workspace.own_campaign(tx, &args.campaign))?;
     let allowance = conduct::allowance(workspace, None)?;
-    let _lock = conduct::take_lock(workspace, &campaign)?;
+    let _lock = conduct::take_lock(workspace, &mut store, &campaign)?;
     let runtime = conduct::runtime()?;
     let provider = match workspace.ui.sandbox {
         true => runtime.block_on(Provider::pretended(workspace, Script::default()))?,
-        false => Provider::configured(workspace, &policy)?,
+        false => Provider::configured(workspace)?,
     };
     check_account(&campaign, &provider)?;
     let job = Job {

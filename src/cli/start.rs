@@ -3,16 +3,16 @@
 use super::args;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
-use super::provider::Provider;
+use super::provider::{self, Provider};
 use super::view::clock_time;
 use super::workspace::{Workspace, read};
-use crate::dialer::run::Task;
+use crate::dialer::run::{Dialling, Task};
 use crate::domain::campaign::{CampaignState, Policy, Setting};
 use crate::domain::plan::{RunLimits, StoppedBecause};
 use crate::domain::report::Counts;
 use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign, PausedBy};
-use crate::store::{Store, contacts};
+use crate::store::{Store, contacts, copy};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Start) -> Result<Exit, Failure> {
     let script = Script {
@@ -31,25 +31,20 @@ pub(super) fn run_against(
     let now = workspace.clock.wall();
     // In this order, so that the first thing wrong is what is said: usage, campaign, contacts, anything left to do,
     // lock, pause, hours, account.
-    let mut settings = args.settings.typed();
-    let mut typed = Policy::default();
-    for (key, value) in &settings {
-        typed.set(*key, value).map_err(|error| {
-            Failure::new(Exit::Usage, error.to_string())
-                .context(format!("`--{}` cannot be used", key.as_str()))
-        })?;
-    }
+    let settings = settings(workspace, args)?;
     let until = args
         .until
         .as_deref()
         .map(|text| conduct::parse_until(text, now))
         .transpose()?;
+    let (max_runtime, max_calls, once, wait) =
+        (args.max_runtime, args.max_calls, args.once, args.wait);
     let limits = RunLimits {
         until,
-        max_runtime: args.max_runtime,
-        max_calls: args.max_calls,
-        once: args.once,
-        wait: args.wait,
+        max_runtime,
+        max_calls,
+        once,
+        wait,
     };
     let allowance = conduct::allowance(workspace, args.allowance)?;
 
@@ -57,38 +52,37 @@ pub(super) fn run_against(
         copy_into_sandbox(workspace, &args.campaign)?;
     }
     let mut store = workspace.open_store()?;
-    let (campaign, counts, mut policy) = read(&mut store, |tx| {
-        let campaign = workspace.own_campaign(tx, &args.campaign)?;
-        Ok((
-            contacts::counts(tx, campaign.id)?,
-            campaigns::policy(tx, campaign.id)?,
-            campaign,
-        ))
-    })
-    .map(|(counts, policy, campaign)| (campaign, counts, policy))?;
-    if counts.total() == 0 {
+    let before = Case::read(workspace, &mut store, &args.campaign)?;
+    if before.counts.total() == 0 {
         return Err(
             Failure::new(Exit::Usage, "No contacts found for this campaign")
                 .hint("add some with `exocamp import FILE`"),
         );
     }
-    if let Some(because) = nothing_left(&counts, &campaign) {
-        return stop_before_calling(workspace, &mut store, &campaign, because);
+    if let Some(because) = before.nothing_left() {
+        return stop_before_calling(workspace, &mut store, &before.campaign, because);
     }
-    let _lock = match conduct::take_lock(workspace, &campaign) {
+    let _lock = match conduct::take_lock(workspace, &mut store, &before.campaign) {
         Err(failure) if failure.exit() == Exit::AlreadyRunning && args.skip_if_running => {
             return Ok(Exit::Done);
         }
         lock => lock?,
     };
+    // Whoever had the lock until now may have changed everything.
+    let case = Case::read(workspace, &mut store, &args.campaign)?;
+    if let Some(because) = case.nothing_left() {
+        return stop_before_calling(workspace, &mut store, &case.campaign, because);
+    }
+    let Case {
+        campaign,
+        counts,
+        mut policy,
+    } = case;
     if campaign.paused_by == Some(PausedBy::Person) {
         workspace
             .ui
             .hint(&format!("`exocamp resume {}` lets it go on", campaign.name));
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
-    }
-    if workspace.ui.sandbox {
-        settings.extend(at_any_hour());
     }
     for (key, value) in &settings {
         // Each was found to fit above.
@@ -96,45 +90,29 @@ pub(super) fn run_against(
             .set(*key, value)
             .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     }
-    if typed.calendar.hours.are_always() && !workspace.ui.sandbox {
-        // Said when it is asked for, not again by every run that cron makes with what is remembered.
-        workspace
-            .ui
-            .warn("calling hours never close for this campaign: people may be rung at night");
-    }
-    if !policy.calendar.is_open(now) && !args.wait {
+    if !policy.calendar.is_open(now) && !wait {
         if let Some(opening) = policy.calendar.next_opening(now) {
+            let opening = clock_time(opening, now);
             workspace.ui.note(&format!(
-                "the calling hours open at {}; `--wait` waits for them",
-                clock_time(opening, now)
+                "the calling hours open at {opening}; `--wait` waits for them"
             ));
         }
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Hours);
     }
     let runtime = conduct::runtime()?;
+    let dialling = provider::dialling(workspace, &policy, limits)?;
     let provider = match workspace.ui.sandbox {
         true => runtime.block_on(Provider::pretended(workspace, script))?,
-        false => Provider::configured(workspace, &policy)?,
+        false => Provider::configured(workspace)?,
     };
     check_account(&campaign, &provider)?;
-    if !args.yes && !workspace.ui.sandbox && workspace.ui.can_ask() {
-        let flow = provider.flow_url.rsplit('/').next().unwrap_or_default();
-        let caller_id = policy
-            .caller_id
-            .unwrap_or(provider.caller_id)
-            .national()
-            .unwrap_or_default();
-        let people = grouped(counts.pending);
-        if !workspace.ui.confirm(&format!(
-            "call {people} people from 0{caller_id} through flow {flow}?"
-        )) {
-            workspace.ui.note("nobody was called");
-            return Ok(Exit::Stopped);
-        }
+    if !args.yes && !may_call(workspace, &counts, &dialling)? {
+        workspace.ui.note("nobody was called");
+        return Ok(Exit::Stopped);
     }
     let job = Job {
         campaign: campaign.clone(),
-        task: Task::Dial(limits),
+        task: Task::Dial(dialling),
         provider,
         allowance,
         settings,
@@ -144,23 +122,66 @@ pub(super) fn run_against(
     conduct::conclude(workspace, &mut store, &campaign, &summary, stopped_by)
 }
 
-/// Returns the settings of a copy that nobody real is called from: pretend phones may ring at night.
-fn at_any_hour() -> [(Setting, String); 2] {
-    [
-        (Setting::Hours, "00:00-24:00".to_owned()),
-        (Setting::Days, "mon-sun".to_owned()),
-    ]
+/// Returns the settings that were typed, each of which fits.
+fn settings(workspace: &Workspace, args: &args::Start) -> Result<Vec<(Setting, String)>, Failure> {
+    let mut settings = args.settings.typed();
+    let mut typed = Policy::default();
+    for (key, value) in &settings {
+        typed.set(*key, value).map_err(|error| {
+            Failure::new(Exit::Usage, error.to_string())
+                .context(format!("`--{}` cannot be used", key.as_str()))
+        })?;
+    }
+    if workspace.ui.sandbox {
+        // Pretend phones may ring at night, unless it is the hours that are rehearsed.
+        let any_hour = [(Setting::Hours, "00:00-24:00"), (Setting::Days, "mon-sun")];
+        for (key, value) in any_hour {
+            if !settings.iter().any(|(typed, _)| *typed == key) {
+                settings.push((key, value.to_owned()));
+            }
+        }
+    } else if typed.calendar.hours.are_always() {
+        // Said when it is asked for, not again by every run that cron makes with what is remembered.
+        workspace
+            .ui
+            .warn("calling hours never close for this campaign: people may be rung at night");
+    }
+    Ok(settings)
 }
 
-/// Returns why there is nothing for a run to do, if there is nothing.
-fn nothing_left(counts: &Counts, campaign: &Campaign) -> Option<StoppedBecause> {
-    if campaign.state == CampaignState::Cancelled {
-        return Some(StoppedBecause::Cancelled);
+/// A campaign as it stands.
+struct Case {
+    campaign: Campaign,
+    counts: Counts,
+    policy: Policy,
+}
+
+impl Case {
+    fn read(workspace: &Workspace, store: &mut Store, name: &str) -> Result<Self, Failure> {
+        read(store, |tx| {
+            let campaign = workspace.own_campaign(tx, name)?;
+            let counts = contacts::counts(tx, campaign.id)?;
+            Ok(Self {
+                policy: campaigns::policy(tx, campaign.id)?,
+                counts,
+                campaign,
+            })
+        })
     }
-    match (counts.pending + counts.initiated, counts.held) {
-        (0, 0) => Some(StoppedBecause::Finished),
-        (0, _) => Some(StoppedBecause::OnlyDoubts),
-        _ => None,
+
+    /// Returns why there is nothing for a run to do, if there is nothing.
+    fn nothing_left(&self) -> Option<StoppedBecause> {
+        if self.campaign.state == CampaignState::Cancelled {
+            return Some(StoppedBecause::Cancelled);
+        }
+        match (
+            self.counts.pending + self.counts.initiated,
+            self.counts.held,
+        ) {
+            (0, 0) => Some(StoppedBecause::Finished),
+            (0, _) => Some(StoppedBecause::OnlyDoubts),
+            _ => None,
+        }
     }
 }
 
@@ -183,16 +204,33 @@ fn stop_before_calling(
 pub(super) fn check_account(campaign: &Campaign, provider: &Provider) -> Result<(), Failure> {
     match &campaign.account {
         Some(account) if *account != provider.account => {
+            let (name, configured) = (&campaign.name, &provider.account);
             let message = format!(
-                "campaign `{}` belongs to account `{account}`, and `{}` is configured",
-                campaign.name, provider.account
+                "campaign `{name}` belongs to account `{account}`, and `{configured}` is configured"
             );
-            Err(Failure::new(Exit::Usage, message).hint(format!(
+            let hint = format!(
                 "set EXOTEL_ACCOUNT_SID to `{account}`, or import the list into a new campaign"
-            )))
+            );
+            Err(Failure::new(Exit::Usage, message).hint(hint))
         }
         _ => Ok(()),
     }
+}
+
+/// Asks the person at the keyboard; where there is none, the command line is the consent.
+fn may_call(workspace: &Workspace, counts: &Counts, dialling: &Dialling) -> Result<bool, Failure> {
+    if workspace.ui.sandbox || !workspace.ui.is_interactive() {
+        return Ok(true);
+    }
+    let flow = dialling.flow_url.rsplit('/').next().unwrap_or_default();
+    let caller_id = dialling.caller_id;
+    let caller_id = caller_id
+        .national()
+        .map_or_else(|| caller_id.to_string(), |national| format!("0{national}"));
+    let people = grouped(counts.pending);
+    workspace.ask(&format!(
+        "call {people} people from {caller_id} through flow {flow}?"
+    ))
 }
 
 /// Copies the campaign into the sandbox's database, if there is a real one of this name.
@@ -200,13 +238,23 @@ fn copy_into_sandbox(workspace: &Workspace, name: &str) -> Result<(), Failure> {
     if !workspace.real_database().exists() {
         return Ok(());
     }
-    let mut store = workspace.open_or_create_store()?;
-    if store.copy_campaign_from(workspace.real_database(), name, workspace.clock.wall())? {
-        workspace.ui.note(&format!(
-            "SANDBOX: rehearsing a copy of `{name}` in `{}`; nobody is called",
-            workspace.database().display()
-        ));
+    let mut real = Store::open(workspace.real_database())?;
+    if read(&mut real, |tx| Ok(campaigns::find(tx, name)?))?.is_none() {
+        return Ok(());
     }
+    let mut store = workspace.open_or_create_store()?;
+    let now = workspace.clock.wall();
+    if let Some(earlier) = store.read(|tx| campaigns::find(tx, name))? {
+        // A rehearsal that is going on in another terminal stays what it is.
+        let _lock = conduct::take_lock(workspace, &mut store, &earlier)?;
+        store.write(|tx| copy::set_aside(tx, earlier.id, now))?;
+    }
+    store.copy_campaign(&mut real, name, now)?;
+    let shown = workspace.database();
+    workspace.ui.note(&format!(
+        "SANDBOX: rehearsing a copy of `{name}` in `{}`; nobody is called",
+        shown.display()
+    ));
     Ok(())
 }
 

@@ -28,7 +28,8 @@ impl Workspace {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        let config = Config::load(&folder, global.env_file.as_deref(), environment)?;
+        let env_file = global.env_file.as_ref().map(|path| folder.join(path));
+        let config = Config::load(&folder, env_file.as_deref(), environment)?;
         let named = global
             .db
             .clone()
@@ -59,6 +60,11 @@ impl Workspace {
         })
     }
 
+    /// Returns a path as it was typed, seen from the folder that `-C` names.
+    pub(super) fn path(&self, typed: &Path) -> PathBuf {
+        self.folder.join(typed)
+    }
+
     /// Returns the database's file: in the sandbox one of its own beside the real one.
     pub(super) fn database(&self) -> PathBuf {
         if self.ui.sandbox {
@@ -86,6 +92,18 @@ impl Workspace {
     /// Returns who works here.
     pub(super) fn owner(&self) -> &str {
         &self.owner
+    }
+
+    /// Asks the person at the keyboard a question whose answer is no unless they say yes.
+    pub(super) fn ask(&self, question: &str) -> Result<bool, Failure> {
+        if self.ui.is_watched() {
+            return Ok(self.ui.confirm(question));
+        }
+        Err(Failure::new(
+            Exit::Usage,
+            "cannot ask whether to call: standard error is no terminal",
+        )
+        .hint("say so beforehand with `--yes`"))
     }
 
     /// Returns the campaign of this name.

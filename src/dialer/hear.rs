@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use super::event::{Effect, Event, Trouble};
 use super::rolls::Rolls;
-use super::run::{Run, Task};
+use super::run::{InARow, Run, Task};
+use super::trouble;
 use crate::clock::Moment;
 use crate::domain::attempt::{AttemptState, Doubt, Evidence, NotSent};
 use crate::domain::call::{CallReport, CallSid};
 use crate::domain::campaign::Policy;
 use crate::domain::pace::Allowance;
 use crate::domain::plan::{Phase, StoppedBecause};
-use crate::domain::rejection::{Blame, Rejection};
+use crate::domain::rejection::Blame;
 use crate::domain::tracking;
 use crate::provider::{Answer, Greeting, LookUpFailure, Reply};
 use crate::store::attempts::{self, AttemptId, Source, Terms};
-use crate::store::campaigns::{self, PausedBy};
+use crate::store::campaigns;
 use crate::store::{Result, Tx, runs};
 
 /// What hearing needs.
@@ -36,14 +37,8 @@ pub(super) struct Scene<'a, 'tx> {
 /// How far the provider's clock and ours may be apart.
 const CLOCKS_MAY_DIFFER: i64 = 120;
 
-/// Refusals that blame nobody, one after another, that pause a campaign.
-const REFUSALS_THAT_PAUSE: u32 = 3;
-
-/// Tries of something that can be repeated before the provider is taken for unreachable.
+/// Tries of the first GET before the provider is taken for unreachable.
 const TRIES: u32 = 3;
-
-/// Look-ups without an answer, one after another, that end a run.
-const FAILED_LOOK_UPS_THAT_END: u32 = 10;
 
 /// Takes in what happened since the last turn.
 pub(super) fn hear_all(scene: &mut Scene<'_, '_>, events: &[Event]) -> Result<()> {
@@ -73,13 +68,14 @@ fn hear(scene: &mut Scene<'_, '_>, event: &Event) -> Result<()> {
         }
         Event::LeaveAsked => {
             scene.run.end(StoppedBecause::Signal, scene.now);
-            doubt_all_intents(scene)
+            // Whatever was permitted and not answered may have been sent.
+            runs::recover(scene.tx, scene.run.assignment.campaign, scene.now.wall)
         }
     }
 }
 
 fn started(scene: &mut Scene<'_, '_>) -> Result<()> {
-    doubt_all_intents(scene)?;
+    runs::recover(scene.tx, scene.run.assignment.campaign, scene.now.wall)?;
     attempts::look_at_all(
         scene.tx,
         scene.run.assignment.campaign,
@@ -88,33 +84,22 @@ fn started(scene: &mut Scene<'_, '_>) -> Result<()> {
     greet(scene, Duration::ZERO)
 }
 
-/// Whatever was permitted and not answered may have been sent: nobody will ever know better by waiting.
-fn doubt_all_intents(scene: &mut Scene<'_, '_>) -> Result<()> {
-    for attempt in attempts::open_intents(scene.tx, scene.run.assignment.campaign)? {
-        merge(
-            scene,
-            attempt,
-            &Evidence::Silent(Doubt::Interrupted),
-            Source::Recovery,
-        )?;
-    }
-    Ok(())
-}
-
 fn greet(scene: &mut Scene<'_, '_>, wait: Duration) -> Result<()> {
-    let at = scene.now.since_boot + wait;
+    let (tx, now) = (scene.tx, scene.now);
+    let account = &scene.run.assignment.account;
+    // Other campaigns of the account may have used up the allowance, or been told to leave the provider alone.
+    let shut_until = runs::account_shut_until(tx, account, now)?;
+    let mut at = (now.since_boot + wait).max(shut_until.unwrap_or_default());
+    if let Allowance::PerMinute(requests) = scene.run.assignment.allowance {
+        let last = runs::last_minute(tx, account, now)?;
+        if last.requests >= requests {
+            at = at.max(last.eases_at.unwrap_or_default());
+        }
+        runs::note_requests(tx, account, &[at], true, now)?;
+    }
     scene.run.greetings += 1;
     scene.effects.push(Effect::Greet { at });
-    match scene.run.assignment.allowance {
-        Allowance::Max => Ok(()),
-        Allowance::PerMinute(_) => runs::note_requests(
-            scene.tx,
-            &scene.run.assignment.account,
-            &[at],
-            true,
-            scene.now,
-        ),
-    }
+    Ok(())
 }
 
 fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
@@ -136,28 +121,19 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
             Ok(())
         }
         Err(LookUpFailure::Refused(rejection)) if rejection.class.blame() == Blame::Account => {
-            refused_account(scene, rejection)
+            trouble::account_refused(scene, rejection)
         }
         Err(failure) if scene.run.greetings >= TRIES => {
-            scene.run.end_in_trouble(trouble(failure), scene.now);
+            scene.run.end_in_trouble(trouble::of(failure), scene.now);
             Ok(())
         }
         Err(failure) => {
-            let asked_to_wait = match failure {
-                LookUpFailure::Refused(rejection) => rejection.retry_after,
-                LookUpFailure::Unreachable(_) | LookUpFailure::Unreadable(_) => None,
-            };
-            let wait = asked_to_wait.unwrap_or(Duration::from_secs(1) * scene.run.greetings);
+            let mut wait = Duration::from_secs(1) * scene.run.greetings;
+            if let LookUpFailure::Refused(rejection) = failure {
+                trouble::refused(scene, rejection)?;
+                wait = rejection.retry_after.unwrap_or(wait);
+            }
             greet(scene, wait)
-        }
-    }
-}
-
-fn trouble(failure: &LookUpFailure) -> Trouble {
-    match failure {
-        LookUpFailure::Refused(rejection) => Trouble::Refused(rejection.clone()),
-        LookUpFailure::Unreachable(_) | LookUpFailure::Unreadable(_) => {
-            Trouble::Unreachable(failure.to_string())
         }
     }
 }
@@ -182,77 +158,21 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
         (Evidence::Placed(_), true) => {
             scene.run.calls_placed += 1;
             scene.run.phase = Phase::Open;
-            scene.run.in_a_row.refusals = 0;
-            scene.run.in_a_row.unsent = 0;
-            scene.run.in_a_row.rate_limits = 0;
+            scene.run.in_a_row = InARow::default();
             let first_look =
                 scene.now.since_boot + tracking::next_look(Duration::ZERO, scene.typical_call);
             attempts::look_again(scene.tx, attempt, first_look)
         }
-        (Evidence::Rejected(rejection), _) => refused(scene, rejection),
+        (Evidence::Rejected(rejection), _) => trouble::refused(scene, rejection),
         (Evidence::NotSent(why @ NotSent::NoConnection(_)), _) => {
-            scene.run.in_a_row.unsent += 1;
-            if scene.run.in_a_row.unsent >= TRIES {
-                scene
-                    .run
-                    .end_in_trouble(Trouble::Unreachable(why.to_string()), scene.now);
-            }
+            trouble::unreachable(scene, &Trouble::Unreachable(why.to_string()))
+        }
+        (Evidence::Silent(_), true) => {
+            scene.run.doubts += 1;
             Ok(())
         }
         _ => Ok(()),
     }
-}
-
-fn refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Result<()> {
-    match rejection.class.blame() {
-        Blame::Account => refused_account(scene, rejection),
-        Blame::Contact => {
-            scene.run.phase = Phase::Open;
-            scene.run.in_a_row.refusals = 0;
-            Ok(())
-        }
-        Blame::Nobody => {
-            scene.run.in_a_row.refusals += 1;
-            if scene.run.in_a_row.refusals >= REFUSALS_THAT_PAUSE {
-                refused_account(scene, rejection)
-            } else {
-                Ok(())
-            }
-        }
-        Blame::Allowance => shut_allowance(scene, rejection),
-    }
-}
-
-/// Pauses the campaign at once; the next start whose first GET succeeds takes it up again.
-fn refused_account(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Result<()> {
-    scene
-        .run
-        .end_in_trouble(Trouble::Refused(rejection.clone()), scene.now);
-    let id = scene.run.assignment.campaign;
-    let a_person_paused_it = campaigns::get(scene.tx, id)?.paused_by == Some(PausedBy::Person);
-    if scene.run.assignment.task == Task::Settle || a_person_paused_it {
-        return Ok(());
-    }
-    campaigns::pause(
-        scene.tx,
-        id,
-        &PausedBy::Exocamp(rejection.to_string()),
-        scene.now.wall,
-    )
-}
-
-fn shut_allowance(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Result<()> {
-    let doublings = scene.run.in_a_row.rate_limits.min(6);
-    scene.run.in_a_row.rate_limits += 1;
-    let wait = rejection
-        .retry_after
-        .unwrap_or_else(|| scene.rolls.jittered(Duration::from_secs(1 << doublings)));
-    runs::shut_account(
-        scene.tx,
-        &scene.run.assignment.account,
-        scene.now.since_boot + wait,
-        scene.now,
-    )
 }
 
 fn listed(
@@ -263,7 +183,7 @@ fn listed(
     scene.run.look_ups_under_way = scene.run.look_ups_under_way.saturating_sub(1);
     match answer {
         Ok(reports) => {
-            scene.run.in_a_row.failed_look_ups = 0;
+            scene.run.in_a_row.look_ups_have_succeeded();
             for (attempt, sid) in asked {
                 if let Some(report) = reports.iter().find(|report| report.sid == *sid) {
                     seen(scene, *attempt, report)?;
@@ -271,7 +191,7 @@ fn listed(
             }
             Ok(())
         }
-        Err(failure) => look_up_failed(scene, failure),
+        Err(failure) => trouble::look_up_failed(scene, failure),
     }
 }
 
@@ -283,18 +203,18 @@ fn looked_up(
     scene.run.look_ups_under_way = scene.run.look_ups_under_way.saturating_sub(1);
     match answer {
         Ok(report) => {
-            scene.run.in_a_row.failed_look_ups = 0;
+            scene.run.in_a_row.look_ups_have_succeeded();
             if let Some(report) = report {
                 seen(scene, attempt, report)?;
             }
             // Asked for by itself, and still no end: after a day it is given up, and a person is told.
-            let merged = attempts::age(scene.tx, attempt, scene.now.wall)?;
-            if merged.is_some_and(|age| age > tracking::LONGEST_WAIT_FOR_AN_END) {
+            let age = attempts::age(scene.tx, attempt, scene.now.wall)?;
+            if age.is_some_and(|age| age > tracking::LONGEST_WAIT_FOR_AN_END) {
                 merge(scene, attempt, &Evidence::NeverEnded, Source::LookUp)?;
             }
             Ok(())
         }
-        Err(failure) => look_up_failed(scene, failure),
+        Err(failure) => trouble::look_up_failed(scene, failure),
     }
 }
 
@@ -324,24 +244,6 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
         scene.typical_call = Some(tracking::learn(scene.typical_call, age, reported));
     }
     Ok(())
-}
-
-fn look_up_failed(scene: &mut Scene<'_, '_>, failure: &LookUpFailure) -> Result<()> {
-    scene.run.in_a_row.failed_look_ups += 1;
-    tracing::debug!("a look-up failed: {failure}");
-    match failure {
-        LookUpFailure::Refused(rejection) if rejection.class.blame() == Blame::Account => {
-            refused_account(scene, rejection)
-        }
-        LookUpFailure::Refused(rejection) if rejection.class.blame() == Blame::Allowance => {
-            shut_allowance(scene, rejection)
-        }
-        _ if scene.run.in_a_row.failed_look_ups >= FAILED_LOOK_UPS_THAT_END => {
-            scene.run.end_in_trouble(trouble(failure), scene.now);
-            Ok(())
-        }
-        _ => Ok(()),
-    }
 }
 
 fn merge(

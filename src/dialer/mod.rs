@@ -4,11 +4,14 @@
 //! batch, has it committed by [`turn::turn`], and only then performs the effects. All decisions are in `turn`; nothing
 //! here knows a rule. It cannot print: progress goes to the caller.
 
+mod dial;
 pub mod event;
 mod hear;
+mod look;
 mod minute;
 pub mod rolls;
 pub mod run;
+mod trouble;
 pub mod turn;
 
 use std::pin::pin;
@@ -99,6 +102,10 @@ pub async fn run(
     loop {
         let turned;
         (desk, turned) = desk.take_turn(clock.moment(), heard).await?;
+        for effect in turned.effects {
+            hands.perform(effect);
+        }
+        // Only now: whoever watches may be slow, and a call that is permitted must not wait for them.
         watch(&turned.progress);
         if let Some(ending) = turned.over {
             return Ok(Summary {
@@ -107,9 +114,6 @@ pub async fn run(
                 requests: desk.run.requests(),
                 elapsed: clock.since_boot().saturating_sub(began),
             });
-        }
-        for effect in turned.effects {
-            hands.perform(effect);
         }
         heard = vec![hands.hear(turned.wake_at, stops, &mut asked_to_stop).await];
         // Whatever else has come in the meantime shares the next turn, and its sync.
@@ -169,14 +173,15 @@ impl Hands {
                 let starts = self.starts.clone();
                 self.tasks.spawn(async move {
                     sleep_until(clock, send_at).await;
-                    while let Err(held_back) = starts.admit(clock.since_boot(), per_minute) {
-                        tokio::time::sleep(held_back).await;
-                    }
-                    let late = clock.since_boot().saturating_sub(send_at) > LATEST_SEND;
-                    let reply = if late {
-                        Reply::NotSent(NotSent::Late)
-                    } else {
-                        client.connect(&order).await
+                    let reply = loop {
+                        let now = clock.since_boot();
+                        if now.saturating_sub(send_at) > LATEST_SEND {
+                            break Reply::NotSent(NotSent::Late);
+                        }
+                        match starts.admit(now, per_minute) {
+                            Ok(()) => break client.connect(&order).await,
+                            Err(held_back) => tokio::time::sleep(held_back).await,
+                        }
                     };
                     Event::Replied { attempt, reply }
                 })

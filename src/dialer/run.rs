@@ -13,12 +13,42 @@ use crate::store::campaigns::CampaignId;
 use crate::store::runs::RunId;
 
 /// What a run is to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Task {
     /// Ring people.
-    Dial(RunLimits),
+    Dial(Dialling),
     /// Ask once about everything that is open, and ring nobody.
     Settle,
+}
+
+/// How to ring people, where the campaign itself does not say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dialling {
+    /// The ExoPhone to show.
+    pub caller_id: PhoneNumber,
+    /// The flow to connect them to.
+    pub flow_url: String,
+    /// When the run ends by itself.
+    pub limits: RunLimits,
+}
+
+/// How many calls may be live at once in the account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccountLines {
+    /// Nobody has said: a campaign that was given more has them.
+    Assumed(u32),
+    /// So many and no more, whatever a campaign was given.
+    Stated(u32),
+}
+
+impl AccountLines {
+    /// Returns the lines of a campaign that was given so many, if any, and those of its account.
+    pub(super) fn limits(self, given: Option<u32>) -> (u32, u32) {
+        match self {
+            Self::Assumed(lines) => (given.unwrap_or(lines), lines.max(given.unwrap_or(0))),
+            Self::Stated(lines) => (given.unwrap_or(lines).min(lines), lines),
+        }
+    }
 }
 
 /// What a run is told at its start.
@@ -32,14 +62,10 @@ pub struct Assignment {
     pub account: String,
     /// What to do.
     pub task: Task,
-    /// The ExoPhone to show, where the campaign names none.
-    pub caller_id: PhoneNumber,
-    /// The flow, where the campaign names none.
-    pub flow_url: String,
     /// The account's allowance.
     pub allowance: Allowance,
     /// The account's lines.
-    pub account_lines: u32,
+    pub account_lines: AccountLines,
     /// How many Sids go into one look-up: 20 as Exotel recommends, at most 100.
     pub sids_per_look_up: usize,
 }
@@ -58,6 +84,8 @@ pub struct Run {
     pub(super) look_ups_under_way: u32,
     pub(super) in_a_row: InARow,
     pub(super) calls_placed: u64,
+    /// Calls that this run may or may not have placed.
+    pub(super) doubts: u64,
     pub(super) requests: u64,
     pub(super) bound: Bound,
 }
@@ -67,12 +95,24 @@ pub struct Run {
 pub(super) struct InARow {
     /// Refusals that blame nobody.
     pub(super) refusals: u32,
-    /// Calls that could not be sent.
-    pub(super) unsent: u32,
+    /// Times that the provider could not be reached; what fails in one moment counts once.
+    pub(super) unreachable: u32,
     /// Answers that we ask too often.
     pub(super) rate_limits: u32,
     /// Look-ups without an answer.
     pub(super) failed_look_ups: u32,
+    /// When the first of these was.
+    pub(super) look_ups_fail_since: Option<Duration>,
+}
+
+impl InARow {
+    pub(super) fn look_ups_have_succeeded(&mut self) {
+        (
+            self.unreachable,
+            self.failed_look_ups,
+            self.look_ups_fail_since,
+        ) = (0, 0, None);
+    }
 }
 
 impl Run {
@@ -89,6 +129,7 @@ impl Run {
             look_ups_under_way: 0,
             in_a_row: InARow::default(),
             calls_placed: 0,
+            doubts: 0,
             requests: 0,
             bound: Bound::default(),
         }
@@ -104,24 +145,35 @@ impl Run {
         self.requests
     }
 
+    /// Returns how many calls count against `--max-calls`: whoever permitted seven must not find eight people rung.
+    pub(super) fn calls_made(&self) -> u64 {
+        self.calls_placed + self.doubts
+    }
+
     pub(super) fn limits(&self) -> RunLimits {
-        match self.assignment.task {
-            Task::Dial(limits) => limits,
+        match &self.assignment.task {
+            Task::Dial(dialling) => dialling.limits,
             Task::Settle => RunLimits::default(),
         }
     }
 
-    /// Decides to end; the first decision stands, except that a signal overrules all.
+    /// Decides to end. The first decision stands, except that the provider's trouble overrules a rule, and a signal both.
     pub(super) fn end(&mut self, because: StoppedBecause, now: &Moment) {
-        if self.ending.is_none() || because == StoppedBecause::Signal {
+        let rank = |because| match because {
+            StoppedBecause::Signal => 2,
+            StoppedBecause::Provider => 1,
+            _ => 0,
+        };
+        if self
+            .ending
+            .is_none_or(|(before, _)| rank(because) > rank(before))
+        {
             self.ending = Some((because, now.since_boot));
         }
     }
 
     pub(super) fn end_in_trouble(&mut self, trouble: Trouble, now: &Moment) {
-        if self.ending.is_none() {
-            self.trouble = Some(trouble);
-        }
+        self.trouble.get_or_insert(trouble);
         self.end(StoppedBecause::Provider, now);
     }
 }
@@ -168,6 +220,15 @@ impl Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_assumed_number_of_lines_gives_way_to_a_campaign() {
+        assert_eq!(AccountLines::Assumed(10).limits(None), (10, 10));
+        assert_eq!(AccountLines::Assumed(10).limits(Some(50)), (50, 50));
+        assert_eq!(AccountLines::Assumed(10).limits(Some(5)), (5, 10));
+        assert_eq!(AccountLines::Stated(20).limits(Some(50)), (20, 20));
+        assert_eq!(AccountLines::Stated(20).limits(Some(5)), (5, 20));
+    }
 
     #[test]
     fn the_limit_that_bound_longest_is_named() {

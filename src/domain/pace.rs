@@ -51,11 +51,10 @@ impl Pace {
         }
     }
 
-    /// Returns how many calls a minute can hold whole, or `None` without a limit or with less than one a minute.
-    pub fn whole_calls_per_minute(self) -> Option<u32> {
+    /// Returns the most calls that any minute can hold at this pace, or `None` without a limit.
+    pub fn most_in_a_minute(self) -> Option<u32> {
         // Two thirds of a second are 90.000…1 calls a minute in binary, and 90 in everybody's mind.
-        let calls = (self.calls_per_minute()? + 1e-6).floor() as u32;
-        (calls > 0).then_some(calls)
+        Some((self.calls_per_minute()? - 1e-6).ceil() as u32)
     }
 }
 

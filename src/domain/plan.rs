@@ -29,7 +29,6 @@ pub enum StoppedBecause {
     MaxCalls,
     NothingDue,
     Provider,
-    Storage,
     Signal,
 }
 
@@ -47,7 +46,6 @@ impl StoppedBecause {
             Self::MaxCalls => "max_calls",
             Self::NothingDue => "nothing_due",
             Self::Provider => "provider",
-            Self::Storage => "storage",
             Self::Signal => "signal",
         }
     }
@@ -195,7 +193,7 @@ pub struct Room {
     pub starts: Vec<Duration>,
     /// What keeps the next one from starting at once.
     pub limit: Option<Limit>,
-    /// When there will be room again, as far as time alone decides.
+    /// When the next intent may be committed, as far as time alone decides.
     pub next_at: Option<Duration>,
 }
 
@@ -225,12 +223,11 @@ impl Capacity {
         } else if self.allowed as usize <= starts.len() {
             (Some(Limit::Allowance), self.allowance_eases_at)
         } else if starts.len() < most as usize {
-            (
-                Some(pace_binds),
-                Some(first + interval * u32::try_from(starts.len()).unwrap_or(u32::MAX)),
-            )
+            let next = first + interval * u32::try_from(starts.len()).unwrap_or(u32::MAX);
+            (Some(pace_binds), Some(next.saturating_sub(LEAD)))
         } else {
-            (None, Some(self.now))
+            // After a full batch there may be room for another; otherwise a reply comes first.
+            (None, (most == LARGEST_BATCH).then_some(self.now))
         };
         Room {
             starts,
@@ -253,19 +250,22 @@ pub struct Lines {
     pub account_live: u32,
     /// Doubts of the campaign that are young enough to hold a line.
     pub doubts: u32,
+    /// Doubts of the account that are young enough to hold a line.
+    pub account_doubts: u32,
 }
 
 impl Lines {
     /// Returns how many more calls the lines can carry. Doubts never hold more than half of them.
     pub fn free(&self) -> u32 {
-        let doubts = self.doubts.min(self.campaign_limit / 2);
-        let campaign = self
-            .campaign_limit
-            .saturating_sub(self.campaign_live + doubts);
-        let account = self
-            .account_limit
-            .saturating_sub(self.account_live + doubts);
-        campaign.min(account)
+        let free = |limit: u32, live: u32, doubts: u32| {
+            limit.saturating_sub(live.saturating_add(doubts.min(limit / 2)))
+        };
+        let campaign = free(self.campaign_limit, self.campaign_live, self.doubts);
+        campaign.min(free(
+            self.account_limit,
+            self.account_live,
+            self.account_doubts,
+        ))
     }
 }
 
@@ -282,8 +282,10 @@ pub struct Prospect<'a> {
     pub state: CampaignState,
     /// The calling hours.
     pub calendar: &'a Calendar,
-    /// Calls placed by this run.
-    pub calls_placed: u64,
+    /// Calls that this run has placed or may have placed.
+    pub calls_made: u64,
+    /// Calls of the campaign that are live, and POSTs that are not answered.
+    pub live: u32,
     /// When the next pending contact is due; `None` if there is none.
     pub next_due_at: Option<Timestamp>,
 }
@@ -294,7 +296,9 @@ impl Prospect<'_> {
         if self.state == CampaignState::Cancelled {
             return Some(StoppedBecause::Cancelled);
         }
-        let next_due_at = self.next_due_at?;
+        if self.next_due_at.is_none() && self.live == 0 {
+            return None;
+        }
         if self.limits.until.is_some_and(|until| self.wall >= until) {
             return Some(StoppedBecause::Until);
         }
@@ -305,10 +309,11 @@ impl Prospect<'_> {
         {
             return Some(StoppedBecause::MaxRuntime);
         }
+        let next_due_at = self.next_due_at?;
         if self
             .limits
             .max_calls
-            .is_some_and(|most| self.calls_placed >= most)
+            .is_some_and(|most| self.calls_made >= most)
         {
             return Some(StoppedBecause::MaxCalls);
         }
@@ -351,20 +356,21 @@ impl Departure {
             return None;
         }
         let followed = |since: Duration| self.live == 0 || since >= FOLLOW_LIVE_CALLS;
-        match self.ending {
-            Some((because @ (StoppedBecause::Signal | StoppedBecause::Provider), _)) => {
-                return Some(because);
-            }
-            Some((because, since)) if followed(since) => return Some(because),
-            Some(_) => return None,
-            None => {}
+        if let Some((because @ (StoppedBecause::Signal | StoppedBecause::Provider), _)) =
+            self.ending
+        {
+            return Some(because);
         }
         if self.pending == 0 && self.live == 0 {
+            // Done is done, whatever rule was about to end it.
             return Some(if self.held > 0 {
                 StoppedBecause::OnlyDoubts
             } else {
                 StoppedBecause::Finished
             });
+        }
+        if let Some((because, since)) = self.ending {
+            return followed(since).then_some(because);
         }
         match self.paused_for {
             Some(since) if followed(since) => Some(StoppedBecause::Paused),
@@ -418,7 +424,7 @@ mod tests {
             ]
         );
         assert_eq!(room.limit, Some(Limit::Pace));
-        assert_eq!(room.next_at, Some(100 * SECOND + 3 * interval));
+        assert_eq!(room.next_at, Some(100 * SECOND + 3 * interval - LEAD));
     }
 
     #[test]
@@ -472,11 +478,13 @@ mod tests {
             campaign_live: 2,
             account_live: 2,
             doubts: 40,
+            account_doubts: 40,
         };
         assert_eq!(lines.free(), 3);
         let shared = Lines {
-            account_live: 9,
+            account_live: 7,
             doubts: 0,
+            account_doubts: 2,
             ..lines
         };
         assert_eq!(shared.free(), 1);
@@ -494,7 +502,8 @@ mod tests {
             limits: &limits,
             state: CampaignState::Running,
             calendar: &calendar,
-            calls_placed: 3,
+            calls_made: 3,
+            live: 0,
             next_due_at: Some(noon),
         };
         assert_eq!(prospect.ending(), None);

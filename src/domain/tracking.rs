@@ -18,18 +18,17 @@ pub const PRICE_SETTLES_AFTER: Duration = Duration::from_secs(15 * 60);
 /// After this long without an end in sight a call's outcome is unknown.
 pub const LONGEST_WAIT_FOR_AN_END: Duration = Duration::from_secs(86_400);
 
-/// Returns how long to wait before the next look at a call of this age.
+/// Returns how long to wait before the next look at a call of this age; `typical` is what calls have turned out to
+/// last, if any has ended.
 ///
 /// Until the first call has ended nothing is known, and looks follow each other ever more slowly.
 pub fn next_look(age: Duration, typical: Option<Duration>) -> Duration {
-    let Some(typical) = typical else {
-        return age.clamp(FIRST_OF_ALL, LONGEST);
-    };
-    // A call that outlasts all others is worth fewer looks, not more.
-    let interval = if age > typical * 3 {
-        age / 5
-    } else {
-        typical * 9 / 20
+    let interval = match typical {
+        None => age.max(FIRST_OF_ALL),
+        Some(typical) if age.is_zero() => typical / 2,
+        // A call that outlasts all others is worth fewer looks, not more.
+        Some(typical) if age > typical * 3 => age / 5,
+        Some(typical) => typical * 9 / 20,
     };
     interval.clamp(SHORTEST, LONGEST)
 }
@@ -54,9 +53,10 @@ pub fn learn(
     }
 }
 
-/// Returns whether a call of this age should have ended and shown up in the list, so that it is asked for by itself.
-pub fn is_overdue(age: Duration, ring: Duration, talk_limit: Duration) -> bool {
-    age > ring + talk_limit + Duration::from_secs(5 * 60)
+/// Returns after how long a call must have ended and shown up in the list. From then on it is asked for by itself, and
+/// holds no line any more.
+pub fn must_have_ended_after(ring: Duration, talk_limit: Duration) -> Duration {
+    ring + talk_limit + Duration::from_secs(5 * 60)
 }
 
 #[cfg(test)]

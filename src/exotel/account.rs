@@ -36,7 +36,7 @@ impl fmt::Debug for Account {
 pub struct Timeouts {
     /// From the start until a connection is there: name resolution, TCP and TLS together.
     pub connect: Duration,
-    /// For the reply, to its last byte, once connected. What connecting did not use is added to it.
+    /// For the whole exchange, connecting included, to the last byte of the reply.
     pub reply: Duration,
 }
 

@@ -32,7 +32,7 @@ const PATIENT: Timeouts = Timeouts {
 /// Short enough for a test that waits for it.
 const HASTY: Timeouts = Timeouts {
     connect: Duration::from_millis(100),
-    reply: Duration::from_millis(100),
+    reply: Duration::from_millis(400),
 };
 
 fn account(base: &str) -> Account {

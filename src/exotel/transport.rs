@@ -139,9 +139,9 @@ fn http_client(base: &BaseUrl, timeouts: Timeouts) -> reqwest::Result<reqwest::C
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(timeouts.connect)
-        // The total also runs while connecting. With both added, a slow connection is always noticed by its own
-        // time-out first, which proves that nothing was sent; the total would leave a doubt.
-        .timeout(timeouts.connect + timeouts.reply)
+        // This one runs while connecting as well. The other is much shorter, so that a slow connection is noticed by
+        // that one first, which proves that nothing was sent; this one would leave a doubt.
+        .timeout(timeouts.reply)
         .pool_idle_timeout(IDLE);
     if base.is_loopback() {
         builder.no_proxy().build()

@@ -45,7 +45,7 @@ impl Ledger {
             "ends_at": time(call.ends_at),
             "duration_s": call.duration_s,
         });
-        // One write for the whole line: a reader never sees a part of it.
+        // One write for the whole line: two of them never mix. Who reads at that moment may see only its beginning.
         self.0.write_all(format!("{line}\n").as_bytes())
     }
 }

@@ -155,7 +155,12 @@ pub fn merge_evidence(
     if let Evidence::Seen(report) = evidence
         && state.sid() == Some(&report.sid)
     {
-        keep_report(tx, attempt, report, &state, now)?;
+        // The price is asked for once more after the end. Unanswered calls cost nothing, and theirs stays empty.
+        let asks_again = moved && state.name() == StateName::Completed;
+        let settled_at = now
+            .saturating_add(tracking::PRICE_SETTLES_AFTER)
+            .unwrap_or(now);
+        keep_report(tx, attempt, report, asks_again.then_some(settled_at))?;
     }
     if moved {
         move_contact(tx, &row, &state, evidence, terms, now)?;
@@ -210,36 +215,23 @@ fn keep_report(
     tx: &Tx<'_>,
     attempt: AttemptId,
     report: &CallReport,
-    state: &AttemptState,
-    now: Timestamp,
+    price_due_at: Option<Timestamp>,
 ) -> Result<()> {
-    let ended = matches!(state, AttemptState::Ended(..));
-    let price_due_at = to_ms(
-        now.saturating_add(tracking::PRICE_SETTLES_AFTER)
-            .unwrap_or(now),
-    );
-    let changed = tx
-        .0
-        .prepare_cached(
-            "UPDATE attempt SET
-                 call_started_at = coalesce(?2, call_started_at), call_ended_at = coalesce(?3, call_ended_at),
-                 duration_s = coalesce(?4, duration_s), price = coalesce(?5, price),
-                 look_us = CASE WHEN ?6 THEN NULL ELSE look_us END,
-                 -- Once more after the provider has settled the price, and then never again.
-                 price_due_at = CASE WHEN ?6 AND coalesce(?5, price) IS NULL AND price_due_at IS NULL AND ?8 THEN ?7 END
-             WHERE id = ?1",
-        )?
-        .execute(params![
-            attempt.0,
-            report.started_at.map(to_ms),
-            report.ended_at.map(to_ms),
-            report.duration_s,
-            report.price,
-            ended,
-            price_due_at,
-            // Unanswered calls cost nothing, and their price stays empty for ever.
-            matches!(state.name(), StateName::Completed)
-        ])?;
+    let mut update = tx.0.prepare_cached(
+        "UPDATE attempt SET
+             call_started_at = coalesce(?2, call_started_at), call_ended_at = coalesce(?3, call_ended_at),
+             duration_s = coalesce(?4, duration_s), price = coalesce(?5, price),
+             price_due_at = CASE WHEN coalesce(?5, price) IS NULL THEN ?6 END
+         WHERE id = ?1",
+    )?;
+    let changed = update.execute(params![
+        attempt.0,
+        report.started_at.map(to_ms),
+        report.ended_at.map(to_ms),
+        report.duration_s,
+        report.price,
+        price_due_at.map(to_ms)
+    ])?;
     exactly_one("keep a call's report", changed)
 }
 
@@ -360,20 +352,39 @@ pub fn open_intents(tx: &Tx<'_>, campaign: CampaignId) -> Result<Vec<AttemptId>>
     rows.map(|id| Ok(AttemptId(id?))).collect()
 }
 
-/// What of a campaign and of its account is live.
+/// What of a campaign and of its account is live, and how much of it holds a line.
+///
+/// An attempt is live until its end is known; a line is capacity and comes back earlier: a doubt gives it up after
+/// [`Terms::doubt_holds_line`], a call when it must have ended.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Live {
     /// POSTs of the campaign that are not answered.
     pub intents: u32,
     /// Accepted calls of the campaign whose end was not seen.
     pub calls: u32,
-    /// Doubts of the campaign that still hold a line.
+    /// Intents and calls of the campaign that hold a line.
+    pub lines: u32,
+    /// Doubts of the campaign that hold a line.
     pub doubts: u32,
-    /// What holds a line in the account's other campaigns, doubts aside.
-    pub elsewhere: u32,
+    /// Intents and calls of the whole account that hold a line.
+    pub account_lines: u32,
+    /// Doubts of the whole account that hold a line.
+    pub account_doubts: u32,
 }
 
-/// Counts what is live in a campaign, and in the other campaigns of its account.
+/// How long attempts hold their lines.
+#[derive(Clone, Copy, Debug)]
+pub struct LineHolds {
+    /// A call of the campaign that is asked about: after this long it must have ended.
+    pub call: Duration,
+    /// No doubt holds a line for longer: a clock that was set back must not stretch it.
+    pub doubt: Duration,
+}
+
+/// Counts what is live in a campaign, and in all campaigns of its account.
+///
+/// Calls of other campaigns may have nobody who asks about them, if their runner has left: they give up their lines
+/// after three typical calls and a minute, or where nothing is typical yet when one of ours would.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -381,35 +392,48 @@ pub fn live(
     tx: &Tx<'_>,
     campaign: CampaignId,
     account: &str,
-    longest_doubt: Duration,
+    holds: LineHolds,
     now: Timestamp,
 ) -> Result<Live> {
-    let mut live = Live::default();
-    // Answered by the index alone: this is asked in every turn, and thousands can be live.
-    let mut count = tx.0.prepare_cached(
-        "SELECT campaign_id = ?1, state, count(*) FROM attempt
-         WHERE live = 1 AND campaign_id IN (SELECT id FROM campaign WHERE account = ?2 UNION SELECT ?1)
-         GROUP BY campaign_id, state",
+    let earlier = |by: Duration| to_ms(now.saturating_sub(by).unwrap_or(now));
+    let latest_doubt = to_ms(now.saturating_add(holds.doubt).unwrap_or(now));
+    // Answered by the index `attempt_live` alone: this is asked in every turn, and thousands can be live.
+    let mut statement = tx.0.prepare_cached(
+        "SELECT campaign_id = ?1, attempt.state, count(*),
+                sum(CASE
+                    WHEN attempt.state = 'in_doubt' THEN line_until_at > ?3 AND line_until_at <= ?4
+                    WHEN attempt.state = 'intent' THEN campaign_id = ?1 OR intent_at > ?3 - 300000
+                    WHEN campaign_id = ?1 THEN accepted_at > ?5
+                    ELSE accepted_at > ?3 - coalesce(3 * typical_call_ms + 60000, ?3 - ?5)
+                END)
+         FROM campaign JOIN attempt ON attempt.campaign_id = campaign.id
+         WHERE live = 1 AND (campaign.id = ?1 OR campaign.account = ?2)
+         GROUP BY campaign_id, attempt.state",
     )?;
-    let mut rows = count.query(params![campaign.get(), account])?;
+    let mut live = Live::default();
+    let mut rows = statement.query(params![
+        campaign.get(),
+        account,
+        to_ms(now),
+        latest_doubt,
+        earlier(holds.call)
+    ])?;
     while let Some(row) = rows.next()? {
-        let (ours, state, attempts): (bool, String, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        match word::<StateName>(&state)? {
-            StateName::InDoubt => {}
-            _ if !ours => live.elsewhere += attempts,
-            StateName::Intent => live.intents += attempts,
-            _ => live.calls += attempts,
+        let (ours, state): (bool, String) = (row.get(0)?, row.get(1)?);
+        let (attempts, lines): (u32, u32) = (row.get(2)?, row.get(3)?);
+        let state: StateName = word(&state)?;
+        if state == StateName::InDoubt {
+            live.account_doubts += lines;
+        } else {
+            live.account_lines += lines;
+        }
+        match state {
+            _ if !ours => {}
+            StateName::InDoubt => live.doubts = lines,
+            StateName::Intent => (live.intents, live.lines) = (attempts, live.lines + lines),
+            _ => (live.calls, live.lines) = (live.calls + attempts, live.lines + lines),
         }
     }
-    let mut doubts = tx.0.prepare_cached(
-        "SELECT count(*) FROM attempt WHERE campaign_id = ?1 AND live = 1 AND state = 'in_doubt'
-            -- No further ahead than a doubt can be: a clock that was set back must not stretch it.
-            AND line_until_at > ?2 AND line_until_at <= ?3",
-    )?;
-    let latest = to_ms(now.saturating_add(longest_doubt).unwrap_or(now));
-    live.doubts = doubts.query_row(params![campaign.get(), to_ms(now), latest], |row| {
-        row.get(0)
-    })?;
     Ok(live)
 }
 
@@ -475,7 +499,8 @@ pub fn soonest_looks(tx: &Tx<'_>, campaign: CampaignId, most: usize) -> Result<V
     )
 }
 
-/// Returns ended calls whose price should be known by now, at most so many, and asks about them this once.
+/// Returns ended calls whose price should be known by now, at most so many; one that brings no answer is asked about
+/// again later, for a day.
 ///
 /// # Errors
 /// When the database refuses.
@@ -491,10 +516,20 @@ pub fn take_price_looks(
     )?;
     let limit = i64::try_from(most).unwrap_or(i64::MAX);
     let due = tracked(&mut statement, params![campaign.get(), to_ms(now), limit])?;
-    let mut update =
-        tx.0.prepare_cached("UPDATE attempt SET price_due_at = NULL WHERE id = ?1")?;
+    let later = now
+        .saturating_add(tracking::PRICE_SETTLES_AFTER)
+        .unwrap_or(now);
+    let day_ago = now
+        .saturating_sub(tracking::LONGEST_WAIT_FOR_AN_END)
+        .unwrap_or(now);
+    let mut update = tx.0.prepare_cached(
+        "UPDATE attempt SET price_due_at = CASE WHEN closed_at > ?3 THEN ?2 END WHERE id = ?1",
+    )?;
     for call in &due {
-        exactly_one("ask for a price", update.execute([call.attempt.0])?)?;
+        exactly_one(
+            "ask for a price",
+            update.execute(params![call.attempt.0, to_ms(later), to_ms(day_ago)])?,
+        )?;
     }
     Ok(due)
 }
@@ -547,6 +582,18 @@ pub fn number(tx: &Tx<'_>, attempt: AttemptId) -> Result<PhoneNumber> {
     number_of(statement.query_row([attempt.0], |row| row.get(0))?)
 }
 
+/// Returns whether a call to this number is live or in doubt, in whatever campaign.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn is_live(tx: &Tx<'_>, number: PhoneNumber) -> Result<bool> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT 1 FROM attempt JOIN person ON person.id = person_id
+         WHERE number = ?1 AND (live = 1 OR state IN ('held', 'outcome_unknown'))",
+    )?;
+    Ok(statement.exists([i64::try_from(number.digits()).unwrap_or(i64::MAX)])?)
+}
+
 /// Returns how long ago an attempt was accepted, if it was.
 ///
 /// # Errors
@@ -556,3 +603,6 @@ pub fn age(tx: &Tx<'_>, attempt: AttemptId, now: Timestamp) -> Result<Option<Dur
         .accepted_at
         .and_then(|at| Duration::try_from(now.duration_since(at)).ok()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,8 +55,6 @@ pub struct Campaign {
     pub state: CampaignState,
     /// Who paused it, while it is paused.
     pub paused_by: Option<PausedBy>,
-    /// Since when it is paused.
-    pub paused_at: Option<Timestamp>,
     /// What a call has turned out to last.
     pub typical_call: Option<Duration>,
     /// When it was made.
@@ -238,7 +236,6 @@ fn read_raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
                 "person" => PausedBy::Person,
                 _ => PausedBy::Exocamp(paused_why.unwrap_or_default()),
             }),
-            paused_at: time(7)?,
             typical_call: row
                 .get::<_, Option<i64>>(8)?
                 .map(|ms| Duration::from_millis(ms.unsigned_abs())),

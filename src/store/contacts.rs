@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 
 use super::campaigns::CampaignId;
 use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
@@ -57,6 +57,10 @@ pub fn add_source(
     Ok(SourceId(tx.0.last_insert_rowid()))
 }
 
+/// Due whatever the clock shows: a clock that was ahead when a list came in, and was set right since, must not keep
+/// anybody waiting for what was no plan.
+pub(super) const AT_ONCE: i64 = 0;
+
 /// Adds a contact, due at once, unless its number is in the campaign already.
 ///
 /// The campaign's tally is not touched: an import adds all its rows with one [`count_new`].
@@ -68,28 +72,19 @@ pub fn add(
     campaign: CampaignId,
     source: SourceId,
     contact: &NewContact,
-    now: Timestamp,
 ) -> Result<Added> {
     let number = i64::try_from(contact.number.digits()).unwrap_or(i64::MAX);
-    tx.0.prepare_cached("INSERT INTO person (number) VALUES (?1) ON CONFLICT (number) DO NOTHING")?
-        .execute([number])?;
     let fields = (!contact.fields.is_empty()).then(|| fields_as_json(&contact.fields));
-    let added =
-        tx.0.prepare_cached(
-            "INSERT INTO contact (campaign_id, person_id, name, fields, source_id, line, due_at)
-             SELECT ?1, id, ?3, ?4, ?5, ?6, ?7 FROM person WHERE number = ?2
-             ON CONFLICT (campaign_id, person_id) DO NOTHING",
-        )?
-        .execute(params![
-            campaign.get(),
-            number,
-            contact.name,
-            fields,
-            source.0,
-            i64::try_from(contact.line).unwrap_or(i64::MAX),
-            to_ms(now)
-        ])?;
-    if added == 1 {
+    let line = i64::try_from(contact.line).unwrap_or(i64::MAX);
+    if insert(
+        tx,
+        campaign,
+        source,
+        number,
+        contact.name.as_deref(),
+        fields.as_deref(),
+        line,
+    )? {
         return Ok(Added::New);
     }
     let (file, line): (String, i64) = tx
@@ -104,6 +99,46 @@ pub fn add(
         file,
         line: line.unsigned_abs(),
     })
+}
+
+/// Inserts a contact unless its number is in the campaign already; returns whether it was new.
+pub(super) fn insert(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    source: SourceId,
+    number: i64,
+    name: Option<&str>,
+    fields: Option<&str>,
+    line: i64,
+) -> Result<bool> {
+    tx.0.prepare_cached("INSERT INTO person (number) VALUES (?1) ON CONFLICT (number) DO NOTHING")?
+        .execute([number])?;
+    let mut insert = tx.0.prepare_cached(
+        "INSERT INTO contact (campaign_id, person_id, name, fields, source_id, line, due_at)
+         SELECT ?1, id, ?3, ?4, ?5, ?6, ?7 FROM person WHERE number = ?2
+         ON CONFLICT (campaign_id, person_id) DO NOTHING",
+    )?;
+    let added = insert.execute(params![
+        campaign.get(),
+        number,
+        name,
+        fields,
+        source.0,
+        line,
+        AT_ONCE
+    ])?;
+    Ok(added == 1)
+}
+
+/// Forgets a file that no contact came from after all.
+///
+/// # Errors
+/// When contacts did come from it, or the database refuses.
+pub fn remove_source(tx: &Tx<'_>, source: SourceId) -> Result<()> {
+    exactly_one(
+        "remove a source",
+        tx.0.execute("DELETE FROM source WHERE id = ?1", [source.0])?,
+    )
 }
 
 /// Returns the fields as a JSON object in the file's order.
@@ -229,6 +264,18 @@ pub fn settle(tx: &Tx<'_>, contact: ContactId, verdict: Verdict) -> Result<()> {
     exactly_one("settle the contact", changed)
 }
 
+/// Returns whether every pending contact waits for a doubt about its number in another campaign.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn wait_only_for_doubts(tx: &Tx<'_>, campaign: CampaignId) -> Result<bool> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT 1 FROM contact WHERE campaign_id = ?1 AND state = 'pending' AND NOT EXISTS (
+             SELECT 1 FROM attempt WHERE person_id = contact.person_id AND live = 1 AND state = 'in_doubt')",
+    )?;
+    Ok(!statement.exists([campaign.get()])?)
+}
+
 /// Skips every contact that is still to be rung.
 ///
 /// # Errors
@@ -241,36 +288,23 @@ pub fn cancel_pending(tx: &Tx<'_>, campaign: CampaignId) -> Result<()> {
     Ok(())
 }
 
-/// Offers a contact of this number again, due at once: the decision of a person, on record in its new attempt.
-///
-/// Returns `None` if the campaign has no such contact.
+/// Offers the contact of this number again, due at once and with all its tries: a person's decision. One whose last
+/// call is live or in doubt stays as it is.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn offer_again(
-    tx: &Tx<'_>,
-    campaign: CampaignId,
-    number: PhoneNumber,
-    now: Timestamp,
-) -> Result<Option<ContactId>> {
-    let found: Option<i64> =
-        tx.0.query_row(
-            "SELECT contact.id FROM contact JOIN person ON person.id = contact.person_id
-             WHERE contact.campaign_id = ?1 AND person.number = ?2",
-            params![
-                campaign.get(),
-                i64::try_from(number.digits()).unwrap_or(i64::MAX)
-            ],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let Some(id) = found else { return Ok(None) };
-    let changed = tx.0.execute(
-        "UPDATE contact SET state = 'pending', due_at = ?2, reason = NULL, charged = 0
-         WHERE id = ?1 AND state NOT IN ('initiated', 'held')",
-        params![id, to_ms(now)],
+pub fn offer_again(tx: &Tx<'_>, campaign: CampaignId, number: PhoneNumber) -> Result<()> {
+    tx.0.execute(
+        "UPDATE contact SET state = 'pending', due_at = ?3, reason = NULL, charged = 0
+         WHERE campaign_id = ?1 AND person_id = (SELECT id FROM person WHERE number = ?2)
+           AND state NOT IN ('initiated', 'held')",
+        params![
+            campaign.get(),
+            i64::try_from(number.digits()).unwrap_or(i64::MAX),
+            AT_ONCE
+        ],
     )?;
-    Ok((changed == 1).then_some(ContactId(id)))
+    Ok(())
 }
 
 pub(super) fn number_of(digits: i64) -> Result<PhoneNumber> {
@@ -304,11 +338,8 @@ mod tests {
                 let second = campaigns::create(tx, &"second".parse().unwrap(), "asha", now)?;
                 let list = add_source(tx, first, "a.csv", now)?;
                 let other = add_source(tx, second, "b.csv", now)?;
-                assert_eq!(
-                    add(tx, first, list, &contact("9876500000", 2), now)?,
-                    Added::New
-                );
-                let again = add(tx, first, list, &contact("09876500000", 9), now)?;
+                assert_eq!(add(tx, first, list, &contact("9876500000", 2))?, Added::New);
+                let again = add(tx, first, list, &contact("09876500000", 9))?;
                 assert_eq!(
                     again,
                     Added::Duplicate {
@@ -317,7 +348,7 @@ mod tests {
                     }
                 );
                 assert_eq!(
-                    add(tx, second, other, &contact("+919876500000", 2), now)?,
+                    add(tx, second, other, &contact("+919876500000", 2))?,
                     Added::New
                 );
                 let people: i64 =
@@ -337,13 +368,7 @@ mod tests {
                 let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", now)?;
                 let source = add_source(tx, id, "a.csv", now)?;
                 for line in 0..4 {
-                    add(
-                        tx,
-                        id,
-                        source,
-                        &contact(&format!("987650000{line}"), line),
-                        now,
-                    )?;
+                    add(tx, id, source, &contact(&format!("987650000{line}"), line))?;
                 }
                 count_new(tx, id, 4)?;
                 let due = due(tx, id, now, 10)?;

@@ -1,96 +1,157 @@
 //! Copies a campaign into another database, so that it can be rehearsed without touching the real one.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{Result, Store, StoreError, Tx, campaigns, contacts, to_ms};
+use super::campaigns::{self, Campaign, CampaignId};
+use super::{Result, Store, StoreError, Tx, contacts};
 use crate::domain::campaign::CampaignName;
+use crate::domain::contact::ContactState;
+use crate::domain::retry::Reason;
 
 impl Store {
-    /// Copies a campaign's settings and contacts from another database, every contact untried and due now.
+    /// Copies a campaign's settings and contacts into this database, every contact untried and due now.
     ///
-    /// What an earlier copy of the same name has been through here is set aside: it is renamed, not deleted, since
-    /// attempts are kept. Returns `false` if the other database has no such campaign.
+    /// The other database is only read. Returns `None` if it has no such campaign.
     ///
     /// # Errors
-    /// When either database refuses.
-    pub fn copy_campaign_from(&mut self, other: &Path, name: &str, now: Timestamp) -> Result<bool> {
-        // Opened once as it should be, so that a file that is not ours is refused and an old schema brought up to date.
-        drop(Self::open(other)?);
-        self.connection
-            .execute("ATTACH DATABASE ?1 AS real", [other.to_string_lossy()])?;
-        let copied = self.write(|tx| copy(tx, name, now));
-        self.connection.execute("DETACH DATABASE real", [])?;
-        copied
+    /// When either database refuses, or the name is taken here: see [`set_aside`].
+    pub fn copy_campaign(
+        &mut self,
+        other: &mut Self,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Option<CampaignId>> {
+        other.read(|from| match campaigns::find(from, name)? {
+            Some(campaign) => self.write(|to| copy(from, to, &campaign, now)).map(Some),
+            None => Ok(None),
+        })
     }
 }
 
-fn copy(tx: &Tx<'_>, name: &str, now: Timestamp) -> Result<bool> {
-    let find = "SELECT id, name, owner FROM real.campaign WHERE name = ?1";
-    let found = tx.0.query_row(find, [name], |row| {
-        Ok((
-            row.get::<_, i64>(0)?,
-            row.get::<_, String>(1)?,
-            row.get::<_, String>(2)?,
-        ))
-    });
-    let (real, name, owner) = match found {
-        Ok(found) => found,
-        Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(false),
-        Err(error) => return Err(error.into()),
-    };
-    set_aside_earlier(tx, &name, now)?;
-    let parsed: CampaignName = name
+fn copy(from: &Tx<'_>, to: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Result<CampaignId> {
+    let name: CampaignName = campaign
+        .name
         .parse()
-        .map_err(|_| StoreError::Nonsense(name.clone()))?;
-    let copy = campaigns::create(tx, &parsed, &owner, now)?;
-    let source = contacts::add_source(tx, copy, "(a copy)", now)?;
-    tx.0.execute(
-        "INSERT INTO setting (campaign_id, key, value, set_by, set_at)
-         SELECT ?1, key, value, set_by, set_at FROM real.setting WHERE campaign_id = ?2 ORDER BY id",
-        params![copy.get(), real],
+        .map_err(|_| StoreError::Nonsense(campaign.name.clone()))?;
+    let copy = campaigns::create(to, &name, &campaign.owner, now)?;
+    let source = contacts::add_source(to, copy, "(a copy)", now)?;
+
+    let mut settings = from.0.prepare(
+        "SELECT key, value, set_by, set_at FROM setting WHERE campaign_id = ?1 ORDER BY id",
     )?;
-    tx.0.execute(
-        "INSERT INTO person (number)
-         SELECT number FROM real.person JOIN real.contact ON contact.person_id = person.id WHERE campaign_id = ?1
-         ON CONFLICT (number) DO NOTHING",
-        [real],
+    let mut rows = settings.query([campaign.id.get()])?;
+    let mut insert = to.0.prepare(
+        "INSERT INTO setting (campaign_id, key, value, set_by, set_at) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    let added = tx.0.execute(
-        "INSERT INTO contact (campaign_id, person_id, name, fields, source_id, line, due_at)
-         SELECT ?1, main.person.id, theirs.name, theirs.fields, ?3, theirs.line, ?4
-         FROM real.contact AS theirs
-         JOIN real.person AS their_person ON their_person.id = theirs.person_id
-         JOIN main.person ON main.person.number = their_person.number
-         WHERE theirs.campaign_id = ?2 ORDER BY theirs.id",
-        params![copy.get(), real, source.0, to_ms(now)],
+    while let Some(row) = rows.next()? {
+        let (key, value, by): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        insert.execute(params![copy.get(), key, value, by, row.get::<_, i64>(3)?])?;
+    }
+
+    let mut contacts = from.0.prepare(
+        "SELECT number, name, fields, line FROM contact JOIN person ON person.id = person_id
+         WHERE campaign_id = ?1 ORDER BY contact.id",
     )?;
-    contacts::count_new(tx, copy, added as u64)?;
-    Ok(true)
+    let mut rows = contacts.query([campaign.id.get()])?;
+    let mut added = 0;
+    while let Some(row) = rows.next()? {
+        let (name, fields): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
+        contacts::insert(
+            to,
+            copy,
+            source,
+            row.get(0)?,
+            name.as_deref(),
+            fields.as_deref(),
+            row.get(3)?,
+        )?;
+        added += 1;
+    }
+    contacts::count_new(to, copy, added)?;
+    Ok(copy)
 }
 
-/// Gives an earlier copy another name, and ends what it still holds: its pretend calls ended with their sandbox.
-fn set_aside_earlier(tx: &Tx<'_>, name: &str, now: Timestamp) -> Result<()> {
-    let Some(earlier) = campaigns::find(tx, name)? else {
-        return Ok(());
-    };
+/// Ends an earlier copy and gives it another name: attempts are kept, and its pretend calls ended with their sandbox.
+///
+/// # Errors
+/// When the database refuses.
+pub fn set_aside(tx: &Tx<'_>, earlier: CampaignId, now: Timestamp) -> Result<()> {
     tx.0.execute(
-        "UPDATE campaign SET name = 'rehearsal ' || id, state = 'cancelled', paused_by = NULL, paused_why = NULL, paused_at = NULL, current_run = NULL
+        "UPDATE campaign SET name = 'rehearsal ' || id, state = 'cancelled', current_run = NULL,
+                paused_by = NULL, paused_why = NULL
          WHERE id = ?1",
-        [earlier.id.get()],
+        [earlier.get()],
     )?;
-    for (from, to) in [
+    let steps = [
         ("intent", "in_doubt"),
         ("in_doubt", "held"),
         ("accepted", "outcome_unknown"),
         ("in_progress", "outcome_unknown"),
-    ] {
+    ];
+    for (from, to) in steps {
         tx.0.execute(
             "UPDATE attempt SET state = ?2, closed_at = ?4, look_us = NULL WHERE campaign_id = ?1 AND state = ?3",
-            params![earlier.id.get(), to, from, to_ms(now)],
+            params![earlier.get(), to, from, super::to_ms(now)],
         )?;
     }
-    Ok(())
+    let held = [ContactState::Held.as_str(), Reason::OutcomeUnknown.as_str()];
+    tx.0.execute(
+        "UPDATE contact SET state = ?2, reason = ?3 WHERE campaign_id = ?1 AND state = 'initiated'",
+        params![earlier.get(), held[0], held[1]],
+    )?;
+    contacts::cancel_pending(tx, earlier)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::campaign::Setting;
+    use crate::domain::contact::NewContact;
+
+    #[test]
+    fn a_copy_has_the_list_and_the_settings_and_the_original_stays_as_it_is() {
+        let now = Timestamp::UNIX_EPOCH;
+        let (mut real, mut rehearsal) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+        real.write(|tx| -> Result<()> {
+            let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", now)?;
+            campaigns::remember(tx, id, Setting::Lines, "5", "asha", now)?;
+            let source = contacts::add_source(tx, id, "a.csv", now)?;
+            let fields = vec![("city".to_owned(), "Pune".to_owned())];
+            let contact = NewContact {
+                number: "9876500000".parse().unwrap(),
+                name: None,
+                fields,
+                line: 2,
+            };
+            contacts::add(tx, id, source, &contact)?;
+            contacts::count_new(tx, id, 1)
+        })
+        .unwrap();
+        for _ in 0..2 {
+            let earlier = rehearsal.read(|tx| campaigns::find(tx, "leads")).unwrap();
+            if let Some(earlier) = earlier {
+                rehearsal
+                    .write(|tx| set_aside(tx, earlier.id, now))
+                    .unwrap();
+            }
+            let copy = rehearsal
+                .copy_campaign(&mut real, "leads", now)
+                .unwrap()
+                .unwrap();
+            rehearsal
+                .read(|tx| {
+                    assert_eq!(campaigns::policy(tx, copy)?.lines, Some(5));
+                    assert_eq!(contacts::counts(tx, copy)?.pending, 1);
+                    Ok(())
+                })
+                .unwrap();
+        }
+        assert_eq!(rehearsal.read(campaigns::all).unwrap().len(), 2);
+        assert_eq!(real.read(campaigns::all).unwrap().len(), 1);
+        assert_eq!(
+            rehearsal.copy_campaign(&mut real, "nobody", now).unwrap(),
+            None
+        );
+    }
 }

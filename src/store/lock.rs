@@ -32,8 +32,8 @@ pub enum LockError {
     #[error("Campaign is already running{}", describe(.0.as_ref()))]
     Held(Option<Holder>),
     /// The lock file cannot be used.
-    #[error("cannot lock `{0}`: {1}")]
-    Io(PathBuf, io::Error),
+    #[error("cannot lock `{0}`")]
+    Io(PathBuf, #[source] io::Error),
 }
 
 fn describe(holder: Option<&Holder>) -> String {
@@ -117,7 +117,11 @@ fn read_holder(file: &mut File) -> Option<Holder> {
 }
 
 fn lock_path(database: &Path, campaign: CampaignId) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
+    // One lock for one file, whichever way it was reached.
+    let database = database
+        .canonicalize()
+        .unwrap_or_else(|_| database.to_owned());
+    let mut name = database.into_os_string();
     name.push(format!(".run-{campaign}.lock"));
     PathBuf::from(name)
 }

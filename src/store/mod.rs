@@ -31,7 +31,7 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_init.sql")];
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long a writer waits for another process to finish its transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What can be wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +53,13 @@ pub enum StoreError {
         known: i64,
     },
     /// The file cannot be created or opened.
-    #[error("cannot open `{0}`: {1}")]
-    Open(PathBuf, io::Error),
+    #[error("cannot open `{0}`")]
+    Open(PathBuf, #[source] io::Error),
+    /// The file system cannot do what SQLite's log needs.
+    #[error("`{0}` lies on a file system that cannot share memory between processes")]
+    NoWal(PathBuf),
     /// SQLite refuses.
-    #[error("the database refuses: {0}")]
+    #[error("the database refuses")]
     Sqlite(#[from] rusqlite::Error),
     /// The linked SQLite has a known bug.
     #[error("SQLite {0} can corrupt the database; 3.51.3 or newer is needed")]
@@ -130,6 +133,10 @@ impl Store {
     }
 
     fn open_file(path: &Path) -> Result<Self> {
+        // The locks beside it must be the same ones, whichever way the file was reached.
+        let path = &path
+            .canonicalize()
+            .map_err(|error| StoreError::Open(path.to_owned(), error))?;
         // No SQLITE_OPEN_URI: `file:x?mode=memory` is a file name like any other.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
@@ -144,9 +151,13 @@ impl Store {
         connection.set_prepared_statement_cache_capacity(128);
         let mut store = Self { connection, path };
         store.check_ownership()?;
-        store
-            .connection
-            .pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        let mode: String =
+            store
+                .connection
+                .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" && mode != "memory" {
+            return Err(StoreError::NoWal(store.path));
+        }
         // An intent must outlive a power cut, or the same person is rung twice.
         store
             .connection

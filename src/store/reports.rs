@@ -1,7 +1,5 @@
 //! What people are shown: campaigns with their progress, contacts with their last call.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use rusqlite::{ToSql, params_from_iter};
 
@@ -109,7 +107,7 @@ pub fn contacts(
 ) -> Result<Vec<ContactReport>> {
     let mut sql = "SELECT contact.id, number, contact.name, contact.state, contact.reason,
                 (SELECT count(*) FROM attempt AS tried WHERE tried.contact_id = contact.id),
-                attempt.state, call_sid, coalesce(call_started_at, send_at), call_ended_at, error, duration_s, price, due_at,
+                attempt.state, call_sid, coalesce(call_started_at, CASE WHEN attempt.state NOT IN ('not_sent', 'rejected') THEN send_at END), call_ended_at, error, duration_s, price, nullif(due_at, 0),
                 fields
          FROM contact JOIN person ON person.id = contact.person_id
          LEFT JOIN attempt ON attempt.id = contact.last_attempt_id
@@ -168,23 +166,4 @@ pub fn contacts(
         });
     }
     Ok(reports)
-}
-
-/// Returns how many contacts' last calls ended in each way.
-///
-/// # Errors
-/// When the database cannot be read.
-pub fn outcomes(tx: &Tx<'_>, campaign: CampaignId) -> Result<HashMap<Outcome, u64>> {
-    let mut statement = tx.0.prepare_cached(
-        "SELECT attempt.state, count(*) FROM contact JOIN attempt ON attempt.id = contact.last_attempt_id
-         WHERE contact.campaign_id = ?1 GROUP BY attempt.state",
-    )?;
-    let mut rows = statement.query([campaign.get()])?;
-    let mut outcomes = HashMap::new();
-    while let Some(row) = rows.next()? {
-        if let Some(outcome) = word::<StateName>(&row.get::<_, String>(0)?)?.outcome() {
-            outcomes.insert(outcome, row.get::<_, i64>(1)?.unsigned_abs());
-        }
-    }
-    Ok(outcomes)
 }

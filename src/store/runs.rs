@@ -5,9 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::campaigns::CampaignId;
+use super::attempts::{self, Source, Terms};
+use super::campaigns::{self, CampaignId};
 use super::{Result, StoreError, Tx, exactly_one, from_us, to_ms, to_us};
 use crate::clock::Moment;
+use crate::domain::attempt::{Doubt, Evidence};
 use crate::domain::pace::LastMinute;
 use crate::domain::plan::StoppedBecause;
 
@@ -39,18 +41,38 @@ pub fn begin(
     Ok(run)
 }
 
-/// Marks the campaign as running: its first GET has succeeded.
+/// Doubts what a dead run of the campaign left open; to be done by whoever has just taken its lock.
+///
+/// # Errors
+/// When the database refuses.
+pub fn recover(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result<()> {
+    let policy = campaigns::policy(tx, campaign)?;
+    // Nobody knows how long ago it was sent; it rings for as long as any call may.
+    let terms = Terms {
+        retry: &policy.retry,
+        doubt_holds_line: policy.ring + Duration::from_secs(120),
+    };
+    for attempt in attempts::open_intents(tx, campaign)? {
+        let interrupted = Evidence::Silent(Doubt::Interrupted);
+        attempts::merge_evidence(tx, attempt, &interrupted, Source::Recovery, &terms, now)?;
+    }
+    Ok(())
+}
+
+/// Marks the campaign as running, which its first GET has shown to be possible: a pause of our own ends.
+///
+/// A person's pause stands, and so does a cancellation: either may have come while the GET was under way.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn campaign_is_running(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result<()> {
-    let changed = tx.0.execute(
+    tx.0.execute(
         "UPDATE campaign SET state = 'running', paused_by = NULL, paused_why = NULL, paused_at = NULL,
                 started_at = coalesce(started_at, ?2), finished_at = NULL
-         WHERE id = ?1",
+         WHERE id = ?1 AND paused_by IS NOT 'person' AND state <> 'cancelled'",
         params![campaign.get(), to_ms(now)],
     )?;
-    exactly_one("mark the campaign as running", changed)
+    Ok(())
 }
 
 /// Refuses to go on if another run has taken this one's place.
@@ -163,7 +185,8 @@ pub fn shut_account(tx: &Tx<'_>, account: &str, until: Duration, now: &Moment) -
          ON CONFLICT (scope) DO UPDATE SET
              boot = excluded.boot,
              next_us = CASE WHEN boot = excluded.boot THEN next_us ELSE excluded.next_us END,
-             shut_us = excluded.shut_us",
+             -- A later answer must not open what an earlier one shut for longer.
+             shut_us = max(excluded.shut_us, CASE WHEN boot = excluded.boot THEN coalesce(shut_us, 0) ELSE 0 END)",
         params![
             Scope::Account(account).key(),
             now.boot.to_string(),
@@ -243,7 +266,7 @@ pub fn last_minute(tx: &Tx<'_>, account: &str, now: &Moment) -> Result<LastMinut
 mod tests {
     use super::*;
     use crate::clock::BootId;
-    use crate::store::{Store, campaigns};
+    use crate::store::Store;
 
     fn moment(seconds: u64, boot: u128) -> Moment {
         let since_boot = Duration::from_secs(seconds);

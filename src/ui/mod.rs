@@ -141,9 +141,9 @@ impl Ui {
         say(Style::new(), "", &value.to_string());
     }
 
-    /// Returns whether a person can be asked something.
-    pub fn can_ask(&self) -> bool {
-        io::stdin().is_terminal() && io::stderr().is_terminal()
+    /// Returns whether a person sits at the keyboard.
+    pub fn is_interactive(&self) -> bool {
+        io::stdin().is_terminal()
     }
 
     /// Returns whether standard error is looked at by a person, so that a line may be redrawn.

@@ -132,7 +132,7 @@ CREATE TABLE attempt (
 -- The rule the whole program stands on: nobody's number is rung by two attempts at once.
 CREATE UNIQUE INDEX one_live_attempt_per_number ON attempt (person_id) WHERE live = 1;
 CREATE UNIQUE INDEX one_attempt_per_call ON attempt (call_sid) WHERE call_sid IS NOT NULL;
-CREATE INDEX attempt_live ON attempt (campaign_id, state, look_us) WHERE live = 1;
+CREATE INDEX attempt_live ON attempt (campaign_id, state, look_us, accepted_at, line_until_at, intent_at) WHERE live = 1;
 CREATE INDEX attempt_of_contact ON attempt (contact_id);
 CREATE INDEX attempt_price_due ON attempt (campaign_id, price_due_at) WHERE price_due_at IS NOT NULL;
 

@@ -1,0 +1,265 @@
+//! The part of a turn that permits calls: whether, how many, whom, and the intents that say so.
+//!
+//! Pure like `turn`. Nobody is permitted here whose number is live anywhere.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::event::{Effect, WaitsFor};
+use super::rolls::Rolls;
+use super::run::{Dialling, Run, Task};
+use super::turn::Seen;
+use crate::clock::Moment;
+use crate::domain::pace::{self, Allowance};
+use crate::domain::plan::{Capacity, Gate, Limit, Lines, Room, Shut};
+use crate::domain::retry::{Reason, Verdict};
+use crate::provider::CallOrder;
+use crate::store::attempts::{self, Intent};
+use crate::store::runs::{self, Scope, Stored};
+use crate::store::{Result, Tx, contacts};
+
+/// How long a contact waits whose number is live in another campaign.
+const BUSY_ELSEWHERE_WAIT: Duration = Duration::from_secs(30);
+
+/// What came of it.
+pub(super) struct Dialled {
+    /// How many calls were permitted.
+    pub(super) intents: u32,
+    /// What keeps the next one from starting at once.
+    pub(super) limit: Option<Limit>,
+    /// When to try again, if no answer comes first.
+    pub(super) wake_at: Option<Duration>,
+    /// What is waited for.
+    pub(super) waits_for: WaitsFor,
+}
+
+impl Dialled {
+    fn nothing(waits_for: WaitsFor, wake_at: Option<Duration>) -> Self {
+        Self {
+            intents: 0,
+            limit: None,
+            wake_at,
+            waits_for,
+        }
+    }
+
+    /// Nothing was permitted: the account's allowance is shut until then.
+    pub(super) fn shut(until: Duration) -> Self {
+        Self {
+            limit: Some(Limit::Allowance),
+            ..Self::nothing(WaitsFor::Nothing, Some(until))
+        }
+    }
+}
+
+/// Writes down as many intents as there is room for, and asks for their calls.
+pub(super) fn dial(
+    tx: &Tx<'_>,
+    run: &Run,
+    now: &Moment,
+    rolls: &mut Rolls,
+    seen: &Seen<'_>,
+    effects: &mut Vec<Effect>,
+) -> Result<Dialled> {
+    let Task::Dial(dialling) = &run.assignment.task else {
+        return Ok(Dialled::nothing(WaitsFor::LiveCalls, None));
+    };
+    let gate = Gate {
+        wall: now.wall,
+        phase: run.phase,
+        open_posts: seen.live.intents,
+        state: seen.campaign.state,
+        calendar: &seen.policy.calendar,
+        ending: run.ending.map(|(because, _)| because),
+    };
+    if let Some(shut) = gate.shut() {
+        return Ok(held_back(shut, now));
+    }
+    let room = room(tx, run, dialling, now, seen)?;
+    let mut starts = room.starts.iter();
+    let mut permitted = Vec::new();
+    let mut somebody_waits = false;
+    let due = contacts::due(tx, seen.campaign.id, now.wall, room.starts.len().max(1))?;
+    if due.is_empty() {
+        let next = contacts::next_due_at(tx, seen.campaign.id)?;
+        let waits_for = next.map_or(WaitsFor::LiveCalls, WaitsFor::Due);
+        return Ok(Dialled::nothing(
+            waits_for,
+            next.map(|at| now.since_boot_at(at)),
+        ));
+    }
+    for person in due {
+        if person.is_busy_elsewhere {
+            let later = now
+                .wall
+                .saturating_add(BUSY_ELSEWHERE_WAIT)
+                .unwrap_or(now.wall);
+            let waits = Verdict::Pending(later, Some(Reason::BusyElsewhere));
+            contacts::settle(tx, person.contact, waits)?;
+            somebody_waits = true;
+            continue;
+        }
+        let Some(start) = starts.next().copied() else {
+            break;
+        };
+        effects.push(permit(tx, run, dialling, now, rolls, seen, &person, start)?);
+        permitted.push(start);
+    }
+    if let Some(last) = permitted.last() {
+        write_pace(tx, run, seen, *last, now)?;
+        if run.assignment.allowance != Allowance::Max {
+            runs::note_requests(tx, &run.assignment.account, &permitted, false, now)?;
+        }
+    }
+    Ok(Dialled {
+        intents: u32::try_from(permitted.len()).unwrap_or(u32::MAX),
+        limit: room.limit,
+        wake_at: if somebody_waits {
+            Some(now.since_boot)
+        } else {
+            room.next_at
+        },
+        waits_for: WaitsFor::Nothing,
+    })
+}
+
+fn held_back(shut: Shut, now: &Moment) -> Dialled {
+    match shut {
+        Shut::Greeting => Dialled::nothing(WaitsFor::Greeting, None),
+        Shut::FirstReply => Dialled::nothing(WaitsFor::FirstReply, None),
+        Shut::Hours(opens) => Dialled::nothing(
+            WaitsFor::Hours(opens),
+            opens.map(|at: Timestamp| now.since_boot_at(at)),
+        ),
+        Shut::Paused => Dialled::nothing(WaitsFor::Resume, None),
+        Shut::Ending(_) => Dialled::nothing(WaitsFor::LiveCalls, None),
+    }
+}
+
+/// Permits one call: the intent is written down, and the order for its POST goes out once that is committed.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one step of `dial`, apart for its length"
+)]
+fn permit(
+    tx: &Tx<'_>,
+    run: &Run,
+    dialling: &Dialling,
+    now: &Moment,
+    rolls: &mut Rolls,
+    seen: &Seen<'_>,
+    person: &contacts::Due,
+    start: Duration,
+) -> Result<Effect> {
+    let key = rolls.attempt_key(now.wall);
+    let intent = Intent {
+        run: run.assignment.run,
+        campaign: seen.campaign.id,
+        contact: person.contact,
+        key: &key,
+        send_at: now.wall_at(start),
+    };
+    let attempt = attempts::record_intent(tx, &intent, now.wall)?;
+    let order = CallOrder {
+        number: person.number,
+        caller_id: seen.policy.caller_id.unwrap_or(dialling.caller_id),
+        flow_url: seen
+            .policy
+            .flow
+            .clone()
+            .unwrap_or_else(|| dialling.flow_url.clone()),
+        talk_limit: seen.policy.talk_limit,
+        ring: seen.policy.ring,
+        record: false,
+        custom_field: key,
+        status_callback: None,
+    };
+    let per_minute = seen.policy.pace.most_in_a_minute();
+    Ok(Effect::Dial {
+        attempt,
+        order,
+        send_at: start,
+        per_minute,
+    })
+}
+
+fn room(
+    tx: &Tx<'_>,
+    run: &Run,
+    dialling: &Dialling,
+    now: &Moment,
+    seen: &Seen<'_>,
+) -> Result<Room> {
+    let assignment = &run.assignment;
+    let (campaign_interval, account_interval) = intervals(run, seen);
+    let next = |scope, interval| -> Result<Duration> {
+        Ok(match runs::next_start(tx, scope, now)? {
+            Stored::Nothing => now.since_boot,
+            // Written down at once: reckoned anew in every turn, the wait would never be over.
+            Stored::OtherBoot => {
+                let at = pace::next_start(None, now.since_boot, interval);
+                runs::set_next_start(tx, scope, at, now)?;
+                at
+            }
+            Stored::Next(at) => pace::next_start(Some(at), now.since_boot, interval),
+        })
+    };
+    let made = run.calls_made() + u64::from(seen.live.intents);
+    let capacity = Capacity {
+        now: now.since_boot,
+        phase: run.phase,
+        campaign_next: next(Scope::Campaign(seen.campaign.id), campaign_interval)?,
+        campaign_interval,
+        account_next: next(Scope::Account(&assignment.account), account_interval)?,
+        account_interval,
+        free_lines: free_lines(run, seen),
+        allowed: pace::calls_allowed(assignment.allowance, seen.last_minute),
+        allowance_eases_at: seen.last_minute.eases_at,
+        calls_left: dialling
+            .limits
+            .max_calls
+            .map_or(u64::MAX, |most| most.saturating_sub(made)),
+    };
+    Ok(capacity.room())
+}
+
+/// Returns how many more calls the lines can carry.
+pub(super) fn free_lines(run: &Run, seen: &Seen<'_>) -> u32 {
+    let (campaign_limit, account_limit) = run.assignment.account_lines.limits(seen.policy.lines);
+    let lines = Lines {
+        campaign_limit,
+        account_limit,
+        campaign_live: seen.live.lines,
+        account_live: seen.live.account_lines,
+        doubts: seen.live.doubts,
+        account_doubts: seen.live.account_doubts,
+    };
+    lines.free()
+}
+
+fn intervals(run: &Run, seen: &Seen<'_>) -> (Duration, Duration) {
+    (
+        seen.policy.pace.interval(),
+        run.assignment.allowance.pace_of_calls().interval(),
+    )
+}
+
+fn write_pace(tx: &Tx<'_>, run: &Run, seen: &Seen<'_>, last: Duration, now: &Moment) -> Result<()> {
+    let (campaign_interval, account_interval) = intervals(run, seen);
+    runs::set_next_start(
+        tx,
+        Scope::Campaign(run.assignment.campaign),
+        last + campaign_interval,
+        now,
+    )?;
+    if run.assignment.allowance != Allowance::Max {
+        runs::set_next_start(
+            tx,
+            Scope::Account(&run.assignment.account),
+            last + account_interval,
+            now,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! What a run does about trouble with the provider: pause, hold back, or give up.
+//!
+//! Pure like `turn`. Trouble is never a reason to call anybody, nor to charge them.
+
+use std::time::Duration;
+
+use super::event::Trouble;
+use super::hear::Scene;
+use super::run::Task;
+use crate::domain::campaign::CampaignState;
+use crate::domain::plan::Phase;
+use crate::domain::rejection::{Blame, Rejection};
+use crate::provider::LookUpFailure;
+use crate::store::campaigns::{self, PausedBy};
+use crate::store::{Result, runs};
+
+/// Refusals that blame nobody, one after another, that pause a campaign.
+const REFUSALS_THAT_PAUSE: u32 = 3;
+
+/// Times, one after another and ever further apart, that the provider could not be reached before a run gives up.
+const UNREACHABLE_THAT_END: u32 = 5;
+
+/// Look-ups without a readable answer, one after another, that end a run; but not within less than a minute.
+const FAILED_LOOK_UPS_THAT_END: u32 = 10;
+const FAILED_LOOK_UPS_TAKE: Duration = Duration::from_secs(60);
+
+/// Returns what a look-up's failure says of the provider.
+pub(super) fn of(failure: &LookUpFailure) -> Trouble {
+    match failure {
+        LookUpFailure::Refused(rejection) => Trouble::Refused(rejection.clone()),
+        LookUpFailure::Unreachable(_) | LookUpFailure::Unreadable(_) => {
+            Trouble::Unreachable(failure.to_string())
+        }
+    }
+}
+
+/// Something was refused.
+pub(super) fn refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Result<()> {
+    match rejection.class.blame() {
+        Blame::Account => account_refused(scene, rejection),
+        Blame::Contact => {
+            scene.run.phase = Phase::Open;
+            scene.run.in_a_row.refusals = 0;
+            Ok(())
+        }
+        Blame::Nobody => {
+            scene.run.in_a_row.refusals += 1;
+            let pauses = scene.run.in_a_row.refusals >= REFUSALS_THAT_PAUSE;
+            if pauses {
+                account_refused(scene, rejection)
+            } else {
+                Ok(())
+            }
+        }
+        Blame::Allowance => {
+            let doublings = scene.run.in_a_row.rate_limits;
+            let wait = rejection.retry_after.unwrap_or_else(|| doubled(doublings));
+            let was_open = shut_account(scene, wait)?;
+            scene.run.in_a_row.rate_limits += u32::from(was_open);
+            Ok(())
+        }
+    }
+}
+
+/// Pauses the campaign at once; the next start whose first GET succeeds takes it up again.
+pub(super) fn account_refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Result<()> {
+    scene
+        .run
+        .end_in_trouble(Trouble::Refused(rejection.clone()), scene.now);
+    let id = scene.run.assignment.campaign;
+    let campaign = campaigns::get(scene.tx, id)?;
+    // What a person has decided stands.
+    let decided =
+        campaign.paused_by == Some(PausedBy::Person) || campaign.state == CampaignState::Cancelled;
+    if scene.run.assignment.task == Task::Settle || decided {
+        return Ok(());
+    }
+    campaigns::pause(
+        scene.tx,
+        id,
+        &PausedBy::Exocamp(rejection.to_string()),
+        scene.now.wall,
+    )
+}
+
+/// The provider could not be reached: nothing is sent for a while, then one call alone.
+pub(super) fn unreachable(scene: &mut Scene<'_, '_>, trouble: &Trouble) -> Result<()> {
+    scene.run.phase = Phase::Alone;
+    // All that failed while the way was already known to be shut counts once.
+    if shut_account(scene, doubled(scene.run.in_a_row.unreachable))? {
+        scene.run.in_a_row.unreachable += 1;
+    }
+    if scene.run.in_a_row.unreachable >= UNREACHABLE_THAT_END {
+        scene.run.end_in_trouble(trouble.clone(), scene.now);
+    }
+    Ok(())
+}
+
+/// A look-up brought nothing.
+pub(super) fn look_up_failed(scene: &mut Scene<'_, '_>, failure: &LookUpFailure) -> Result<()> {
+    tracing::debug!("a look-up failed: {failure}");
+    match failure {
+        LookUpFailure::Refused(rejection)
+            if matches!(rejection.class.blame(), Blame::Account | Blame::Allowance) =>
+        {
+            refused(scene, rejection)
+        }
+        LookUpFailure::Unreachable(_) => unreachable(scene, &of(failure)),
+        LookUpFailure::Refused(_) | LookUpFailure::Unreadable(_) => {
+            let now = scene.now.since_boot;
+            let row = &mut scene.run.in_a_row;
+            row.failed_look_ups += 1;
+            let since = *row.look_ups_fail_since.get_or_insert(now);
+            if row.failed_look_ups >= FAILED_LOOK_UPS_THAT_END
+                && now - since >= FAILED_LOOK_UPS_TAKE
+            {
+                scene.run.end_in_trouble(of(failure), scene.now);
+            }
+            Ok(())
+        }
+    }
+}
+
+fn doubled(times: u32) -> Duration {
+    Duration::from_secs(1 << times.min(6))
+}
+
+/// Shuts the account's allowance for so long and a little more; returns whether it was open before.
+fn shut_account(scene: &mut Scene<'_, '_>, wait: Duration) -> Result<bool> {
+    let account = &scene.run.assignment.account;
+    let was_open = runs::account_shut_until(scene.tx, account, scene.now)?.is_none();
+    let until = scene.now.since_boot + scene.rolls.jittered(wait);
+    runs::shut_account(scene.tx, account, until, scene.now)?;
+    Ok(was_open)
+}

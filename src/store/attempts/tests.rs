@@ -1,0 +1,408 @@
+use std::collections::HashMap;
+
+use super::*;
+use crate::domain::attempt::{Doubt, NotSent, is_legal_step};
+use crate::domain::call::{CallStatus, Outcome};
+use crate::domain::contact::NewContact;
+use crate::domain::rejection::RejectionClass;
+use crate::store::{Store, campaigns, runs};
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn terms(retry: &RetryPolicy) -> Terms<'_> {
+    Terms {
+        retry,
+        doubt_holds_line: Duration::from_secs(150),
+    }
+}
+
+/// Makes a campaign that calls these numbers, and an intent for each.
+fn intents(tx: &Tx<'_>, campaign: &str, numbers: &[&str]) -> Result<Vec<AttemptId>> {
+    let id = campaigns::create(tx, &campaign.parse().unwrap(), "asha", NOW)?;
+    let run = runs::begin(tx, id, 1, "desk", NOW)?;
+    let source = contacts::add_source(tx, id, "list.csv", NOW)?;
+    for (line, number) in (2..).zip(numbers) {
+        let contact = NewContact {
+            number: number.parse().unwrap(),
+            name: None,
+            fields: Vec::new(),
+            line,
+        };
+        contacts::add(tx, id, source, &contact)?;
+    }
+    contacts::count_new(tx, id, numbers.len() as u64)?;
+    let due = contacts::due(tx, id, NOW, numbers.len())?;
+    due.iter()
+        .enumerate()
+        .map(|(place, due)| {
+            let intent = Intent {
+                run,
+                campaign: id,
+                contact: due.contact,
+                key: &format!("{campaign}-{place}"),
+                send_at: NOW,
+            };
+            record_intent(tx, &intent, NOW)
+        })
+        .collect()
+}
+
+/// Runs the body on a database with one campaign and one intent, and leaves nothing behind.
+fn with_intent(body: impl FnOnce(&Tx<'_>, AttemptId) -> Result<()>) {
+    let mut store = Store::in_memory().unwrap();
+    store
+        .write(|tx| {
+            let attempts = intents(tx, "leads", &["9876500000"])?;
+            body(tx, attempts[0])
+        })
+        .unwrap();
+}
+
+fn needs_sid(state: StateName) -> bool {
+    AttemptState::from_parts(state, None).is_none()
+}
+
+/// Writes a state as anybody with a shell could, with what its row must have beside it.
+fn write_state(tx: &Tx<'_>, attempt: AttemptId, to: StateName) -> rusqlite::Result<usize> {
+    let rejection = (to == StateName::Rejected).then_some("refused");
+    let sid = needs_sid(to).then(|| format!("a{attempt}"));
+    tx.0.execute(
+        "UPDATE attempt SET state = ?2, rejection = ?3, call_sid = coalesce(call_sid, ?4) WHERE id = ?1",
+        params![attempt.0, to.as_str(), rejection, sid],
+    )
+}
+
+/// Returns for each state the legal steps that lead to it.
+fn ways() -> HashMap<StateName, Vec<StateName>> {
+    let mut ways = HashMap::from([(StateName::Intent, Vec::new())]);
+    let mut at = vec![StateName::Intent];
+    while let Some(from) = at.pop() {
+        for to in StateName::ALL {
+            if is_legal_step(from, to) && !ways.contains_key(&to) {
+                let mut way: Vec<_> = ways[&from].clone();
+                way.push(to);
+                ways.insert(to, way);
+                at.push(to);
+            }
+        }
+    }
+    ways
+}
+
+#[test]
+fn of_all_ordered_pairs_of_states_exactly_the_legal_steps_pass() {
+    let ways = ways();
+    assert_eq!(
+        ways.len(),
+        StateName::ALL.len(),
+        "every state can be reached"
+    );
+    let mut legal = 0;
+    for from in StateName::ALL {
+        for to in StateName::ALL.into_iter().filter(|to| *to != from) {
+            with_intent(|tx, attempt| {
+                for state in &ways[&from] {
+                    write_state(tx, attempt, *state)?;
+                }
+                match write_state(tx, attempt, to) {
+                    Ok(changed) => {
+                        assert!(is_legal_step(from, to), "{from} to {to} passed");
+                        assert_eq!(changed, 1);
+                        legal += 1;
+                    }
+                    Err(error) => {
+                        assert!(!is_legal_step(from, to), "{from} to {to}: {error}");
+                        let why = error.to_string();
+                        assert!(why.contains("no such step"), "{from} to {to}: {why}");
+                    }
+                }
+                Ok(())
+            });
+        }
+    }
+    let table = StateName::ALL
+        .into_iter()
+        .flat_map(|from| StateName::ALL.map(|to| is_legal_step(from, to)));
+    assert_eq!(legal, table.filter(|legal| *legal).count());
+}
+
+#[test]
+fn the_table_of_steps_in_the_database_is_the_one_in_the_rules() {
+    with_intent(|tx, _| {
+        let mut statement =
+            tx.0.prepare("SELECT from_state, to_state FROM attempt_step")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut theirs: Vec<(String, String)> = rows.collect::<rusqlite::Result<_>>()?;
+        theirs.sort_unstable();
+        let mut ours: Vec<_> = StateName::ALL
+            .into_iter()
+            .flat_map(|from| StateName::ALL.map(|to| (from, to)))
+            .filter(|(from, to)| is_legal_step(*from, *to))
+            .map(|(from, to)| (from.to_string(), to.to_string()))
+            .collect();
+        ours.sort_unstable();
+        assert_eq!(theirs, ours);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_state_that_nobody_knows_is_refused() {
+    with_intent(|tx, attempt| {
+        let ringing = "UPDATE attempt SET state = 'ringing' WHERE id = ?1";
+        assert!(tx.0.execute(ringing, [attempt.0]).is_err());
+        // Even where somebody has made the step legal.
+        tx.0.execute("INSERT INTO attempt_step VALUES ('intent', 'ringing')", [])?;
+        let error = tx.0.execute(ringing, [attempt.0]).unwrap_err().to_string();
+        assert!(error.contains("CHECK"), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn an_attempt_begins_as_an_intent_and_in_no_other_state() {
+    for state in StateName::ALL {
+        with_intent(|tx, attempt| {
+            write_state(tx, attempt, StateName::NotSent)?;
+            let sid = needs_sid(state).then_some("b1");
+            let rejection = (state == StateName::Rejected).then_some("refused");
+            let inserted = tx.0.execute(
+                "INSERT INTO attempt (key, run_id, campaign_id, contact_id, person_id, state, call_sid, rejection, intent_at, send_at)
+                 SELECT 'another', run_id, campaign_id, contact_id, person_id, ?2, ?3, ?4, intent_at, send_at
+                 FROM attempt WHERE id = ?1",
+                params![attempt.0, state.as_str(), sid, rejection],
+            );
+            assert_eq!(inserted.is_ok(), state == StateName::Intent, "{state}");
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn an_attempt_is_accepted_with_a_sid_and_never_without() {
+    with_intent(|tx, attempt| {
+        let bare = "UPDATE attempt SET state = 'accepted' WHERE id = ?1";
+        assert!(tx.0.execute(bare, [attempt.0]).is_err());
+        let early = "UPDATE attempt SET call_sid = 'a1' WHERE id = ?1";
+        assert!(tx.0.execute(early, [attempt.0]).is_err());
+        write_state(tx, attempt, StateName::Accepted)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_sid_stays_and_belongs_to_one_attempt() {
+    let mut store = Store::in_memory().unwrap();
+    store
+        .write(|tx| -> Result<()> {
+            let attempts = intents(tx, "leads", &["9876500000", "9876500001"])?;
+            write_state(tx, attempts[0], StateName::Accepted)?;
+            for other in ["'b2'", "NULL"] {
+                let sql = format!("UPDATE attempt SET call_sid = {other} WHERE id = ?1");
+                let error = tx.0.execute(&sql, [attempts[0].0]).unwrap_err().to_string();
+                assert!(error.contains("keeps its call"), "{error}");
+            }
+            let stolen = tx.0.execute(
+                "UPDATE attempt SET state = 'accepted', call_sid = ?2 WHERE id = ?1",
+                params![attempts[1].0, format!("a{}", attempts[0])],
+            );
+            assert!(stolen.is_err());
+            let sid: CallSid = format!("a{}", attempts[0]).parse().unwrap();
+            assert!(is_owned_by_another(tx, &sid, attempts[1])?);
+            assert!(!is_owned_by_another(tx, &sid, attempts[0])?);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn attempts_and_their_stories_are_kept_as_they_were_written() {
+    with_intent(|tx, attempt| {
+        for sql in [
+            "DELETE FROM attempt",
+            "DELETE FROM attempt_event",
+            "UPDATE attempt_event SET detail = 'nothing happened'",
+            "UPDATE attempt SET key = 'another'",
+            "UPDATE attempt SET intent_at = 0",
+            "UPDATE attempt SET person_id = person_id",
+        ] {
+            assert!(tx.0.execute(sql, []).is_err(), "{sql}");
+        }
+        assert_eq!(story(tx, attempt)?, ["intent"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn two_live_attempts_for_one_person_are_refused() {
+    for state in StateName::ALL {
+        let mut store = Store::in_memory().unwrap();
+        store
+            .write(|tx| -> Result<()> {
+                let first = intents(tx, "first", &["9876500000"])?[0];
+                for step in &ways()[&state] {
+                    write_state(tx, first, *step)?;
+                }
+                let second = intents(tx, "second", &["9876500000"]);
+                assert_eq!(second.is_ok(), !state.is_live(), "{state}");
+                Ok(())
+            })
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_contact_that_is_no_longer_pending_gets_no_second_intent() {
+    with_intent(|tx, attempt| {
+        write_state(tx, attempt, StateName::NotSent)?;
+        let row = load(tx, attempt)?;
+        let again = Intent {
+            run: RunId(1),
+            campaign: CampaignId::from(1),
+            contact: row.contact,
+            key: "another",
+            send_at: NOW,
+        };
+        assert!(matches!(
+            record_intent(tx, &again, NOW),
+            Err(StoreError::NotOneRow { changed: 0, .. })
+        ));
+        Ok(())
+    });
+}
+
+/// Returns the states of an attempt in the order in which it went through them.
+fn story(tx: &Tx<'_>, attempt: AttemptId) -> Result<Vec<String>> {
+    let sql = "SELECT state FROM attempt_event WHERE attempt_id = ?1 ORDER BY id";
+    let mut statement = tx.0.prepare(sql)?;
+    let states = statement.query_map([attempt.0], |row| row.get(0))?;
+    Ok(states.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Returns all that is known of an attempt and its contact.
+fn known(tx: &Tx<'_>, attempt: AttemptId) -> Result<String> {
+    let sql = "SELECT json_array(attempt.state, call_sid, rejection, error, accepted_at, closed_at, line_until_at, look_us,
+                                 call_started_at, call_ended_at, duration_s, price, contact.state, reason, due_at, charged)
+               FROM attempt JOIN contact ON contact.id = contact_id WHERE attempt.id = ?1";
+    Ok(tx.0.query_row(sql, [attempt.0], |row| row.get(0))?)
+}
+
+fn seen(sid: &str, status: CallStatus) -> Evidence {
+    Evidence::Seen(CallReport {
+        sid: sid.parse().unwrap(),
+        status,
+        number: None,
+        started_at: None,
+        ended_at: None,
+        duration_s: None,
+        price: None,
+    })
+}
+
+#[test]
+fn late_and_double_evidence_changes_nothing() {
+    let mut late = vec![
+        Evidence::NotSent(NotSent::Late),
+        Evidence::Placed("a1".parse().unwrap()),
+        Evidence::Placed("b2".parse().unwrap()),
+        Evidence::Rejected(Rejection {
+            class: RejectionClass::Ndnc,
+            status: 403,
+            code: None,
+            message: "no".to_owned(),
+            retry_after: None,
+        }),
+        Evidence::Silent(Doubt::TimedOut),
+        Evidence::NeverEnded,
+        seen("a1", CallStatus::Running),
+    ];
+    for outcome in Outcome::ALL {
+        late.push(seen("a1", CallStatus::Ended(outcome)));
+        late.push(seen("b2", CallStatus::Ended(outcome)));
+    }
+    for outcome in Outcome::ALL {
+        with_intent(|tx, attempt| {
+            let end = seen("a1", CallStatus::Ended(outcome));
+            let merged = merge_evidence(
+                tx,
+                attempt,
+                &end,
+                Source::LookUp,
+                &terms(&RetryPolicy::default()),
+                NOW,
+            )?;
+            assert!(merged.moved);
+            let before = (known(tx, attempt)?, story(tx, attempt)?);
+            let later = NOW + Duration::from_secs(99);
+            for evidence in &late {
+                let merged = merge_evidence(
+                    tx,
+                    attempt,
+                    evidence,
+                    Source::Reply,
+                    &terms(&RetryPolicy::default()),
+                    later,
+                )?;
+                assert!(!merged.moved, "{evidence:?}");
+                assert_eq!(
+                    (known(tx, attempt)?, story(tx, attempt)?),
+                    before,
+                    "{evidence:?}"
+                );
+            }
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn evidence_that_overtakes_its_own_reply_is_taken_step_by_step_and_told_once() {
+    with_intent(|tx, attempt| {
+        let busy = seen("a1", CallStatus::Ended(Outcome::Busy));
+        let reply = Evidence::Placed("a1".parse().unwrap());
+        for evidence in [&busy, &reply, &busy] {
+            merge_evidence(
+                tx,
+                attempt,
+                evidence,
+                Source::LookUp,
+                &terms(&RetryPolicy::default()),
+                NOW,
+            )?;
+        }
+        assert_eq!(story(tx, attempt)?, ["intent", "accepted", "busy"]);
+        assert_eq!(contacts::counts(tx, CampaignId::from(1))?.failed, 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_doubt_that_is_cleared_up_moves_its_contact_on() {
+    with_intent(|tx, attempt| {
+        let silence = Evidence::Silent(Doubt::Interrupted);
+        merge_evidence(
+            tx,
+            attempt,
+            &silence,
+            Source::Recovery,
+            &terms(&RetryPolicy::default()),
+            NOW,
+        )?;
+        assert_eq!(contacts::counts(tx, CampaignId::from(1))?.held, 1);
+        let answered = seen("a1", CallStatus::Ended(Outcome::Completed));
+        merge_evidence(
+            tx,
+            attempt,
+            &answered,
+            Source::LookUp,
+            &terms(&RetryPolicy::default()),
+            NOW,
+        )?;
+        assert_eq!(
+            story(tx, attempt)?,
+            ["intent", "in_doubt", "accepted", "completed"]
+        );
+        assert_eq!(contacts::counts(tx, CampaignId::from(1))?.completed, 1);
+        Ok(())
+    });
+}
