@@ -1,0 +1,22 @@
+//! The commands through the front door: the built program, a cleared environment, a pretend Exotel in another process.
+
+mod call;
+mod cron;
+mod demo;
+mod fates;
+mod import;
+mod init;
+mod kill;
+mod list;
+mod output;
+mod pace;
+mod provider;
+mod refusals;
+mod rehearsal;
+mod retries;
+mod secrets;
+mod signals;
+mod start;
+mod status;
+mod storage;
+mod taken;

@@ -1,0 +1,12 @@
+//! The tests that look at exocamp from outside: one binary, a module per subject.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on is to stop here and say where"
+)]
+
+mod architecture;
+mod commands;
+mod crash;
+mod simulated;
+mod support;

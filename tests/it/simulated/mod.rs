@@ -1,0 +1,13 @@
+//! The dialer in simulated time: real turns on real SQLite, the sandbox's phones, and a clock that jumps.
+//!
+//! What is asserted is what the outside saw, not our own bookkeeping.
+
+mod clocks;
+mod limits;
+mod pairs;
+mod refusals;
+mod runs;
+mod schedules;
+mod seeds;
+mod shared;
+mod tracking;

@@ -1,0 +1,10 @@
+//! What the tests stand on.
+
+pub(crate) mod answers;
+pub(crate) mod binary;
+pub(crate) mod exotel;
+pub(crate) mod outside;
+pub(crate) mod phones;
+pub(crate) mod process;
+pub(crate) mod wiretap;
+pub(crate) mod world;
