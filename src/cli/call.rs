@@ -1,6 +1,7 @@
 //! `call`: one test call through the same path as all others.
 
 use super::args;
+use super::conclusion;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::provider::{self, Provider};
@@ -15,7 +16,7 @@ use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign};
 use crate::store::contacts::{self, Added};
 use crate::store::reports::ContactFilter;
-use crate::store::{Store, attempts};
+use crate::store::{Store, live};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Failure> {
     let number = parse_number(&args.number)?;
@@ -54,7 +55,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Fail
         ..ContactFilter::default()
     };
     show(workspace, &campaign.name, &filter)?;
-    conduct::exit_of(&summary, stopped_by)
+    conclusion::exit_of(&summary, stopped_by)
 }
 
 /// Returns the campaign that test calls are kept in: one for each account, since a campaign stays with its account.
@@ -84,7 +85,7 @@ fn offer(
 ) -> Result<(), Failure> {
     let now = workspace.clock.wall();
     store.write(|tx| {
-        if attempts::is_live(tx, number)? {
+        if live::is_live(tx, number)? {
             let message = format!(
                 "an earlier call to {} is live or not cleared up",
                 number.masked()

@@ -5,6 +5,7 @@
 
 mod args;
 mod call;
+mod conclusion;
 mod conduct;
 mod demo;
 mod failure;

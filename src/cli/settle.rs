@@ -1,6 +1,7 @@
 //! `settle`: asks the provider once about every call that is open, and calls nobody.
 
 use super::args;
+use super::conclusion;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::provider::Provider;
@@ -31,7 +32,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
     };
     let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
     let mut store = workspace.open_store()?;
-    let exit = conduct::conclude(workspace, &mut store, &campaign, &summary, stopped_by)?;
+    let exit = conclusion::conclude(workspace, &mut store, &campaign, &summary, stopped_by)?;
     let held = store.read(|tx| contacts::counts(tx, campaign.id))?.held;
     Ok(match summary.ending.because {
         // That contacts are left to call is no trouble for somebody who did not ask to call.

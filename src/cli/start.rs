@@ -1,6 +1,9 @@
 //! `start`: calls a campaign's contacts.
 
+use jiff::Timestamp;
+
 use super::args;
+use super::conclusion;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::provider::{self, Provider};
@@ -8,6 +11,7 @@ use super::view::clock_time;
 use super::workspace::{Workspace, read};
 use crate::dialer::run::{Dialling, Task};
 use crate::domain::campaign::{CampaignState, Policy, Setting};
+use crate::domain::hours::indian_time;
 use crate::domain::plan::{RunLimits, StoppedBecause};
 use crate::domain::report::Counts;
 use crate::sandbox::Script;
@@ -35,7 +39,7 @@ pub(super) fn run_against(
     let until = args
         .until
         .as_deref()
-        .map(|text| conduct::parse_until(text, now))
+        .map(|text| parse_until(text, now))
         .transpose()?;
     let (max_runtime, max_calls, once, wait) =
         (args.max_runtime, args.max_calls, args.once, args.wait);
@@ -119,7 +123,7 @@ pub(super) fn run_against(
     };
     let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
     let mut store = workspace.open_store()?;
-    conduct::conclude(workspace, &mut store, &campaign, &summary, stopped_by)
+    conclusion::conclude(workspace, &mut store, &campaign, &summary, stopped_by)
 }
 
 /// Returns the settings that were typed, each of which fits.
@@ -147,6 +151,23 @@ fn settings(workspace: &Workspace, args: &args::Start) -> Result<Vec<(Setting, S
             .warn("calling hours never close for this campaign: people may be rung at night");
     }
     Ok(settings)
+}
+
+/// Returns `20:30` as that time today in Indian time, or an RFC 3339 time.
+fn parse_until(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+    let zone = indian_time();
+    let today = now.to_zoned(zone.clone()).date();
+    let civil = text
+        .parse::<jiff::civil::Time>()
+        .ok()
+        .and_then(|time| today.to_datetime(time).to_zoned(zone).ok());
+    let at = civil
+        .map(|zoned| zoned.timestamp())
+        .or_else(|| text.parse().ok());
+    at.ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("`{text}` is no time"))
+            .hint("write `20:30` for today in Indian time, or `2026-03-02T20:30:00+05:30`")
+    })
 }
 
 /// A campaign as it stands.
@@ -191,11 +212,11 @@ fn stop_before_calling(
     campaign: &Campaign,
     because: StoppedBecause,
 ) -> Result<Exit, Failure> {
-    conduct::conclude(
+    conclusion::conclude(
         workspace,
         store,
         campaign,
-        &conduct::nothing_done(because),
+        &conclusion::nothing_done(because),
         None,
     )
 }

@@ -19,7 +19,7 @@ use crate::domain::tracking;
 use crate::provider::{Answer, Greeting, LookUpFailure, Reply};
 use crate::store::attempts::{self, AttemptId, Source, Terms};
 use crate::store::campaigns;
-use crate::store::{Result, Tx, runs};
+use crate::store::{Result, Tx, looks, runs};
 
 /// What hearing needs.
 pub(super) struct Scene<'a, 'tx> {
@@ -76,7 +76,7 @@ fn hear(scene: &mut Scene<'_, '_>, event: &Event) -> Result<()> {
 
 fn started(scene: &mut Scene<'_, '_>) -> Result<()> {
     runs::recover(scene.tx, scene.run.assignment.campaign, scene.now.wall)?;
-    attempts::look_at_all(
+    looks::at_all(
         scene.tx,
         scene.run.assignment.campaign,
         scene.now.since_boot,
@@ -161,7 +161,7 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
             scene.run.in_a_row = InARow::default();
             let first_look =
                 scene.now.since_boot + tracking::next_look(Duration::ZERO, scene.typical_call);
-            attempts::look_again(scene.tx, attempt, first_look)
+            looks::again(scene.tx, attempt, first_look)
         }
         (Evidence::Rejected(rejection), _) => trouble::refused(scene, rejection),
         (Evidence::NotSent(why @ NotSent::NoConnection(_)), _) => {

@@ -12,7 +12,7 @@ use crate::clock::Moment;
 use crate::domain::pace::{self, Allowance, LastMinute};
 use crate::domain::plan::{Phase, StoppedBecause};
 use crate::domain::tracking;
-use crate::store::attempts::{self, Tracked};
+use crate::store::looks::{self, Tracked};
 use crate::store::{Result, Tx, runs};
 
 /// Requests that may be under way at once: a slow provider must not pile them up.
@@ -39,7 +39,7 @@ pub(super) fn look(
     let mut room = allowed.min(AT_ONCE.saturating_sub(run.look_ups_under_way)) as usize;
     let mut asked = Vec::new();
     while room > asked.len() {
-        let next = attempts::next_look(tx, seen.campaign.id)?;
+        let next = looks::next(tx, seen.campaign.id)?;
         let questions = if next.is_some_and(|at| at <= now.since_boot) {
             about_live_calls(tx, run, now, seen, room - asked.len())?
         } else {
@@ -58,7 +58,7 @@ pub(super) fn look(
     }
     effects.extend(asked);
     if room > 0 {
-        return attempts::next_look(tx, seen.campaign.id);
+        return looks::next(tx, seen.campaign.id);
     }
     // Either an answer comes first, or the allowance eases; a tenth of it is kept, so that the wait is never long.
     let soon = now.since_boot + Duration::from_secs(1);
@@ -77,10 +77,10 @@ fn about_live_calls(
 ) -> Result<Vec<Effect>> {
     let overdue = tracking::must_have_ended_after(seen.policy.ring, seen.policy.talk_limit);
     let (mut alone, mut together) = (Vec::new(), Vec::new());
-    for call in attempts::soonest_looks(tx, seen.campaign.id, run.assignment.sids_per_look_up)? {
+    for call in looks::soonest(tx, seen.campaign.id, run.assignment.sids_per_look_up)? {
         let age = Duration::try_from(now.wall.duration_since(call.accepted_at)).unwrap_or_default();
         let again = now.since_boot + tracking::next_look(age, seen.campaign.typical_call);
-        attempts::look_again(tx, call.attempt, again)?;
+        looks::again(tx, call.attempt, again)?;
         // The list has not shown it although it must have ended; one request is kept for all the others.
         if age > overdue && alone.len() + 1 < most.max(2) {
             alone.push(Effect::LookUp {
@@ -96,7 +96,7 @@ fn about_live_calls(
 
 /// Asks once more about ended calls whose price should be known by now.
 fn about_prices(tx: &Tx<'_>, run: &Run, now: &Moment, seen: &Seen<'_>) -> Result<Vec<Effect>> {
-    let calls = attempts::take_price_looks(
+    let calls = looks::take_price_looks(
         tx,
         seen.campaign.id,
         now.wall,

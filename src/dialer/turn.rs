@@ -18,9 +18,9 @@ use crate::domain::pace::{Allowance, LastMinute};
 use crate::domain::plan::{self, Departure, Phase, Prospect, StoppedBecause};
 use crate::domain::report::Counts;
 use crate::domain::tracking;
-use crate::store::attempts::{self, LineHolds, Live};
 use crate::store::campaigns::{self, Campaign, PausedBy};
-use crate::store::{Result, Tx, contacts, runs};
+use crate::store::live::{self, LineHolds, Live};
+use crate::store::{Result, Tx, contacts, looks, runs};
 
 /// What a turn came to.
 #[derive(Clone, PartialEq, Debug)]
@@ -81,7 +81,7 @@ pub fn turn(
         call: tracking::must_have_ended_after(policy.ring, policy.talk_limit),
         doubt: doubt_holds_line,
     };
-    let live = attempts::live(tx, id, &run.assignment.account, holds, now.wall)?;
+    let live = live::count(tx, id, &run.assignment.account, holds, now.wall)?;
     let seen = Seen {
         campaign: &campaign,
         policy: &policy,
@@ -252,7 +252,7 @@ fn settled(
     if let Some((because, _)) = departure.ending {
         return Ok(Some(because));
     }
-    let next = attempts::next_look(tx, run.assignment.campaign)?;
+    let next = looks::next(tx, run.assignment.campaign)?;
     let asked_all = next.is_none_or(|next| next > now.since_boot);
     if run.phase == Phase::Greeting || run.look_ups_under_way > 0 || !asked_all {
         return Ok(None);

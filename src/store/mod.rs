@@ -17,7 +17,9 @@ pub mod attempts;
 pub mod campaigns;
 pub mod contacts;
 pub mod copy;
+pub mod live;
 pub mod lock;
+pub mod looks;
 pub mod reports;
 pub mod runs;
 

@@ -1,0 +1,151 @@
+//! How a run ended, for people, programs and the shell.
+
+use std::time::Duration;
+
+use super::failure::{Exit, Failure};
+use super::status::facts;
+use super::view::{StatusView, SummaryView, took};
+use super::workspace::Workspace;
+use crate::dialer::Summary;
+use crate::dialer::event::{Ending, Trouble};
+use crate::domain::plan::StoppedBecause;
+use crate::domain::rejection::RejectionClass;
+use crate::store::campaigns::Campaign;
+use crate::store::{Store, reports};
+use crate::ui::{Format, table};
+
+/// Shows how a run ended, and returns the exit code that says so.
+pub(super) fn conclude(
+    workspace: &Workspace,
+    store: &mut Store,
+    campaign: &Campaign,
+    summary: &Summary,
+    stopped_by: Option<Exit>,
+) -> Result<Exit, Failure> {
+    let progress = store.read(|tx| reports::progress(tx, campaign.id))?;
+    // The lock is still ours here, so the state as written is the truth.
+    let status = progress.campaign.state.as_str();
+    if workspace.ui.format == Format::Json {
+        workspace.ui.json(&SummaryView::new(
+            StatusView::new(&progress, status),
+            summary,
+        ))?;
+    } else if workspace.ui.quiet {
+        // Doubts wait for a person, who has to hear of them; all else can be looked up.
+        if progress.counts.held > 0 && summary.ending.because == StoppedBecause::OnlyDoubts {
+            let (held, name) = (progress.counts.held, &campaign.name);
+            workspace.ui.warn(&format!(
+                "{held} contacts of `{name}` are held: their calls may or may not have been placed"
+            ));
+        }
+    } else {
+        let mut lines = facts(workspace, &progress, status);
+        let limited = summary
+            .ending
+            .limited_by
+            .map(|limit| format!("; limited by {}", limit.as_str()));
+        lines.push((
+            "stopped",
+            format!(
+                "{}{}",
+                explain(summary.ending.because),
+                limited.unwrap_or_default()
+            ),
+        ));
+        let (calls, requests) = (summary.calls_placed, summary.requests);
+        lines.push((
+            "calls",
+            format!("{calls} in {}, {requests} requests", took(summary.elapsed)),
+        ));
+        workspace.ui.data(&table::facts(&lines))?;
+    }
+    exit_of(summary, stopped_by)
+}
+
+/// Returns the exit code that says how a run ended, or the failure that names the provider's trouble.
+pub(super) fn exit_of(summary: &Summary, stopped_by: Option<Exit>) -> Result<Exit, Failure> {
+    if summary.ending.because == StoppedBecause::Provider
+        && let Some(failure) = trouble(&summary.ending)
+    {
+        return Err(failure);
+    }
+    Ok(match summary.ending.because {
+        StoppedBecause::Finished => Exit::Done,
+        StoppedBecause::OnlyDoubts => Exit::Doubts,
+        StoppedBecause::Signal => stopped_by.unwrap_or(Exit::Interrupted),
+        StoppedBecause::Provider => Exit::Provider,
+        StoppedBecause::Hours
+        | StoppedBecause::Paused
+        | StoppedBecause::Cancelled
+        | StoppedBecause::Until
+        | StoppedBecause::MaxRuntime
+        | StoppedBecause::MaxCalls
+        | StoppedBecause::NothingDue => Exit::Stopped,
+    })
+}
+
+/// Returns the summary of a run that had nothing to do.
+pub(super) fn nothing_done(because: StoppedBecause) -> Summary {
+    let ending = Ending {
+        because,
+        trouble: None,
+        limited_by: None,
+    };
+    Summary {
+        ending,
+        calls_placed: 0,
+        requests: 0,
+        elapsed: Duration::ZERO,
+    }
+}
+
+fn explain(because: StoppedBecause) -> &'static str {
+    match because {
+        StoppedBecause::Finished => "finished: nothing is left to do",
+        StoppedBecause::OnlyDoubts => {
+            "only doubts are left: calls that may or may not have been placed"
+        }
+        StoppedBecause::Hours => "outside the calling hours",
+        StoppedBecause::Paused => "paused",
+        StoppedBecause::Cancelled => "cancelled",
+        StoppedBecause::Until => "the time of `--until` has come",
+        StoppedBecause::MaxRuntime => "the time of `--max-runtime` is over",
+        StoppedBecause::MaxCalls => "the calls of `--max-calls` are made",
+        StoppedBecause::NothingDue => "nothing is due now",
+        StoppedBecause::Provider => "the provider refuses or cannot be reached",
+        StoppedBecause::Signal => "a signal",
+    }
+}
+
+const CREDENTIALS_HINT: &str = "any of these may be wrong: the key (EXOTEL_AUTH_KEY), the token (EXOTEL_AUTH_TOKEN), \
+    the account (EXOTEL_ACCOUNT_SID), the region (EXOTEL_SUBDOMAIN: api.exotel.com or api.in.exotel.com)";
+
+fn trouble(ending: &Ending) -> Option<Failure> {
+    Some(match ending.trouble.as_ref()? {
+        Trouble::Refused(rejection) => {
+            let (message, hint) = match rejection.class {
+                RejectionClass::Credentials => ("the provider refuses the key and token", CREDENTIALS_HINT),
+                RejectionClass::AccountNotFound => ("the provider does not know the account", CREDENTIALS_HINT),
+                RejectionClass::Balance => ("the account's balance or plan is used up", "top it up in the Exotel dashboard, then start again"),
+                RejectionClass::Account => ("the provider refuses the account", "see the Exotel dashboard: KYC, suspension, allowed addresses"),
+                RejectionClass::CallerId => ("the provider refuses the caller id", "check EXOTEL_CALLER_ID or `--caller-id` against the account's ExoPhones"),
+                RejectionClass::Flow => ("the provider refuses the flow", "check EXOTEL_URL or `--flow`"),
+                RejectionClass::Ndnc
+                | RejectionClass::BadNumber
+                | RejectionClass::Generic
+                | RejectionClass::Unavailable
+                | RejectionClass::RateLimited => ("the provider refuses one call after another", "nobody was charged; start again later"),
+            };
+            Failure::new(Exit::Provider, rejection.to_string()).context(message).hint(hint)
+        }
+        Trouble::Unreachable(why) => Failure::new(Exit::Provider, why.clone())
+            .context("the provider cannot be reached")
+            .hint("check the network and the region (EXOTEL_SUBDOMAIN); starting again goes on where this stopped"),
+        Trouble::Clocks(apart) => {
+            let (by, way) = (apart.unsigned_abs(), if *apart > 0 { "ahead of" } else { "behind" });
+            Failure::new(Exit::Provider, format!("this machine's clock is {by} s {way} the provider's"))
+                .context("calling hours cannot be kept")
+                .hint("set this machine's clock, for example with `timedatectl set-ntp true`")
+        }
+    })
+}
