@@ -38,28 +38,45 @@ pub(super) struct Cli {
 #[derive(Args, Debug)]
 pub(super) struct Global {
     /// Work in this folder: `.env`, `.env.local` and `exocamp.db` lie there, and other paths are seen from there
-    #[arg(short = 'C', value_name = "DIR", global = true)]
+    #[arg(
+        short = 'C',
+        value_name = "DIR",
+        global = true,
+        help_heading = "Everywhere"
+    )]
     pub(super) folder: Option<PathBuf>,
     /// The database [default: exocamp.db, or EXOCAMP_DB]
-    #[arg(long, value_name = "PATH", global = true)]
+    #[arg(long, value_name = "PATH", global = true, help_heading = "Everywhere")]
     pub(super) db: Option<PathBuf>,
     /// Read settings from this file as well, above `.env` and `.env.local`
-    #[arg(long, value_name = "PATH", global = true)]
+    #[arg(long, value_name = "PATH", global = true, help_heading = "Everywhere")]
     pub(super) env_file: Option<PathBuf>,
     /// How to write results
-    #[arg(long, value_enum, default_value_t, global = true)]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        global = true,
+        help_heading = "Everywhere"
+    )]
     pub(super) format: Format,
     /// Play against a pretend Exotel in this process, in a database of its own; calls nobody, needs no credentials
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub(super) sandbox: bool,
     /// Say nothing but trouble
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub(super) quiet: bool,
     /// Say more; twice for what only developers want
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Everywhere")]
     pub(super) verbose: u8,
     /// When to use colours
-    #[arg(long, value_enum, default_value_t, global = true)]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        global = true,
+        help_heading = "Everywhere"
+    )]
     pub(super) color: ColorChoice,
 }
 

@@ -46,12 +46,17 @@ pub(super) fn hear_all(scene: &mut Scene<'_, '_>, events: &[Event]) -> Result<()
     for event in events {
         hear(scene, event)?;
     }
-    match scene.typical_call {
-        Some(typical) if scene.typical_call != known => {
-            campaigns::learn_call_length(scene.tx, scene.run.assignment.campaign, typical)
+    let (id, now) = (scene.run.assignment.campaign, scene.now.since_boot);
+    if let Some(typical) = scene.typical_call
+        && scene.typical_call != known
+    {
+        campaigns::learn_call_length(scene.tx, id, typical)?;
+        if known.is_none() && scene.run.assignment.task != Task::Settle {
+            // Until now only the oldest were asked about.
+            looks::at_all(scene.tx, id, now)?;
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 fn hear(scene: &mut Scene<'_, '_>, event: &Event) -> Result<()> {

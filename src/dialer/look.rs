@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::dial::free_lines;
 use super::event::Effect;
-use super::run::Run;
+use super::run::{Run, Task};
 use super::turn::Seen;
 use crate::clock::Moment;
 use crate::domain::pace::{self, Allowance, LastMinute};
@@ -77,10 +77,12 @@ fn about_live_calls(
 ) -> Result<Vec<Effect>> {
     let overdue = tracking::must_have_ended_after(seen.policy.ring, seen.policy.talk_limit);
     let (mut alone, mut together) = (Vec::new(), Vec::new());
+    let mut next = now.since_boot;
     for call in looks::soonest(tx, seen.campaign.id, run.assignment.sids_per_look_up)? {
         let age = Duration::try_from(now.wall.duration_since(call.accepted_at)).unwrap_or_default();
         let again = now.since_boot + tracking::next_look(age, seen.campaign.typical_call);
         looks::again(tx, call.attempt, again)?;
+        next = next.max(again);
         // The list has not shown it although it must have ended; one request is kept for all the others.
         if age > overdue && alone.len() + 1 < most.max(2) {
             alone.push(Effect::LookUp {
@@ -90,6 +92,10 @@ fn about_live_calls(
         } else {
             together.push(call);
         }
+    }
+    if seen.campaign.typical_call.is_none() && run.assignment.task != Task::Settle {
+        // The oldest calls are enough to learn what a call lasts; then all are looked at.
+        looks::at_all(tx, seen.campaign.id, next)?;
     }
     Ok(alone.into_iter().chain(list(together)).take(most).collect())
 }

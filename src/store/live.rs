@@ -33,7 +33,7 @@ pub struct Live {
 /// How long attempts hold their lines.
 #[derive(Clone, Copy, Debug)]
 pub struct LineHolds {
-    /// A call of the campaign that is asked about: after this long it must have ended.
+    /// After this long a call must have ended.
     pub call: Duration,
     /// No doubt holds a line for longer: a clock that was set back must not stretch it.
     pub doubt: Duration,
@@ -42,7 +42,7 @@ pub struct LineHolds {
 /// Counts what is live in a campaign, and in all campaigns of its account.
 ///
 /// Calls of other campaigns may have nobody who asks about them, if their runner has left: they give up their lines
-/// after three typical calls and a minute, or where nothing is typical yet when one of ours would.
+/// when they must have ended, by the limits of this campaign.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -61,8 +61,7 @@ pub fn count(
                 sum(CASE
                     WHEN attempt.state = 'in_doubt' THEN line_until_at > ?3 AND line_until_at <= ?4
                     WHEN attempt.state = 'intent' THEN campaign_id = ?1 OR intent_at > ?3 - 300000
-                    WHEN campaign_id = ?1 THEN accepted_at > ?5
-                    ELSE accepted_at > ?3 - coalesce(3 * typical_call_ms + 60000, ?3 - ?5)
+                    ELSE accepted_at > ?5
                 END)
          FROM campaign JOIN attempt ON attempt.campaign_id = campaign.id
          WHERE live = 1 AND (campaign.id = ?1 OR campaign.account = ?2)
