@@ -11,7 +11,7 @@ use crate::dialer::run::Task;
 use crate::domain::campaign::{CampaignState, NotAName, Policy, Setting};
 use crate::domain::contact::NewContact;
 use crate::domain::phone::PhoneNumber;
-use crate::domain::plan::RunLimits;
+use crate::domain::plan::{RunLimits, StoppedBecause};
 use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign};
 use crate::store::contacts::{self, Added};
@@ -20,10 +20,11 @@ use crate::store::{Store, live};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Failure> {
     let number = parse_number(&args.number)?;
-    let allowance = conduct::allowance(workspace, None)?;
+    let account = conduct::Account::configured(workspace, None)?;
     let runtime = conduct::runtime()?;
     let limits = RunLimits {
         max_calls: Some(1),
+        once: true,
         ..RunLimits::default()
     };
     let dialling = provider::dialling(workspace, &Policy::default(), limits)?;
@@ -46,7 +47,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Fail
         campaign: campaign.clone(),
         task: Task::Dial(dialling),
         provider,
-        allowance,
+        account,
         settings,
     };
     let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
@@ -55,7 +56,12 @@ pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Fail
         ..ContactFilter::default()
     };
     show(workspace, &campaign.name, &filter)?;
-    conclusion::exit_of(&summary, stopped_by)
+    match summary.ending.because {
+        // Due again later, which is not what `call` is for.
+        StoppedBecause::NothingDue => Err(Failure::new(Exit::Provider, "the call was not placed")
+            .hint("the note beside the number says why; try again in a minute")),
+        _ => conclusion::exit_of(&summary, stopped_by),
+    }
 }
 
 /// Returns the campaign that test calls are kept in: one for each account, since a campaign stays with its account.

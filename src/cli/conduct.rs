@@ -14,7 +14,7 @@ use crate::dialer::rolls::Rolls;
 use crate::dialer::run::{AccountLines, Assignment, Task};
 use crate::dialer::{self, Equipment, Summary};
 use crate::domain::campaign::Setting;
-use crate::domain::pace::Allowance;
+use crate::domain::pace::{Allowance, NotAnAllowance};
 use crate::store::campaigns::{self, Campaign, CampaignId};
 use crate::store::lock::{Holder, RunLock};
 use crate::store::{Store, Tx, runs};
@@ -51,27 +51,44 @@ pub(super) struct Job {
     pub(super) campaign: Campaign,
     pub(super) task: Task,
     pub(super) provider: Provider,
-    pub(super) allowance: Allowance,
+    pub(super) account: Account,
     /// Settings to remember with the campaign from now on.
     pub(super) settings: Vec<(Setting, String)>,
 }
 
-/// Returns the requests that the account may be sent in a minute.
-pub(super) fn allowance(
-    workspace: &Workspace,
-    typed: Option<Allowance>,
-) -> Result<Allowance, Failure> {
-    match (typed, workspace.config.text("EXOCAMP_ALLOWANCE")) {
-        (Some(allowance), _) => Ok(allowance),
-        // Nobody counts a sandbox's requests.
-        (None, _) if workspace.ui.sandbox => Ok(Allowance::Max),
-        (None, Some(text)) => text
-            .parse()
-            .map_err(|error: crate::domain::pace::NotAnAllowance| {
+/// What the account is given, over all its campaigns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Account {
+    allowance: Allowance,
+    lines: AccountLines,
+    sids_per_look_up: usize,
+}
+
+impl Account {
+    /// Returns what was typed or is configured.
+    pub(super) fn configured(
+        workspace: &Workspace,
+        typed: Option<Allowance>,
+    ) -> Result<Self, Failure> {
+        let lines = whole_setting(workspace, "EXOCAMP_LINES", 10_000)?;
+        let sids = whole_setting(workspace, "EXOCAMP_LOOK_UP_SIDS", 100)?;
+        let allowance = match (typed, workspace.config.text("EXOCAMP_ALLOWANCE")) {
+            (Some(allowance), _) => allowance,
+            // Nobody counts a sandbox's requests.
+            (None, _) if workspace.ui.sandbox => Allowance::Max,
+            (None, Some(text)) => text.parse().map_err(|error: NotAnAllowance| {
                 Failure::new(Exit::Usage, error.to_string())
                     .context("`EXOCAMP_ALLOWANCE` cannot be used")
-            }),
-        (None, None) => Ok(Allowance::DEFAULT),
+            })?,
+            (None, None) => Allowance::DEFAULT,
+        };
+        Ok(Self {
+            allowance,
+            // Exotel's smallest plan has ten (its pages on concurrent calls).
+            lines: lines.map_or(AccountLines::Assumed(10), AccountLines::Stated),
+            // As many as Exotel recommends.
+            sids_per_look_up: sids.unwrap_or(20) as usize,
+        })
     }
 }
 
@@ -107,11 +124,9 @@ pub(super) async fn conduct(
         campaign,
         task,
         provider,
-        allowance,
+        account,
         settings,
     } = job;
-    let lines = whole_setting(workspace, "EXOCAMP_LINES", 10_000)?;
-    let sids = whole_setting(workspace, "EXOCAMP_LOOK_UP_SIDS", 100)?;
     let run = store.write(|tx| -> Result<_, Failure> {
         remember(workspace, tx, campaign.id, &settings)?;
         Ok(runs::begin(
@@ -127,11 +142,9 @@ pub(super) async fn conduct(
         campaign: campaign.id,
         account: provider.account,
         task,
-        allowance,
-        // Exotel's smallest plan has ten (its pages on concurrent calls).
-        account_lines: lines.map_or(AccountLines::Assumed(10), AccountLines::Stated),
-        // As many as Exotel recommends.
-        sids_per_look_up: sids.unwrap_or(20) as usize,
+        allowance: account.allowance,
+        account_lines: account.lines,
+        sids_per_look_up: account.sids_per_look_up,
     };
     let rolls = Rolls::seeded(fastrand::u64(..));
     let equipment = Equipment {

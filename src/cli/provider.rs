@@ -50,6 +50,11 @@ impl Provider {
                     .map_err(|error| unusable("EXOTEL_SUBDOMAIN", &error))?
             }
         };
+        if base.is_loopback() {
+            workspace.ui.note(&format!(
+                "requests go to {base} on this machine, not to Exotel"
+            ));
+        }
         let secret = |name| config.secret(name).cloned().unwrap_or_default();
         let sid = config
             .text("EXOTEL_ACCOUNT_SID")

@@ -15,7 +15,7 @@ use crate::store::contacts;
 pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Failure> {
     let mut store = workspace.open_store()?;
     let campaign = read(&mut store, |tx| workspace.own_campaign(tx, &args.campaign))?;
-    let allowance = conduct::allowance(workspace, None)?;
+    let account = conduct::Account::configured(workspace, None)?;
     let _lock = conduct::take_lock(workspace, &mut store, &campaign)?;
     let runtime = conduct::runtime()?;
     let provider = match workspace.ui.sandbox {
@@ -27,7 +27,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
         campaign: campaign.clone(),
         task: Task::Settle,
         provider,
-        allowance,
+        account,
         settings: Vec::new(),
     };
     let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;

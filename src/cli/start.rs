@@ -50,7 +50,7 @@ pub(super) fn run_against(
         once,
         wait,
     };
-    let allowance = conduct::allowance(workspace, args.allowance)?;
+    let account = conduct::Account::configured(workspace, args.allowance)?;
 
     if workspace.ui.sandbox {
         copy_into_sandbox(workspace, &args.campaign)?;
@@ -83,16 +83,21 @@ pub(super) fn run_against(
         mut policy,
     } = case;
     if campaign.paused_by == Some(PausedBy::Person) {
-        workspace
-            .ui
-            .hint(&format!("`exocamp resume {}` lets it go on", campaign.name));
+        workspace.ui.note("a person has paused this campaign");
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
     }
+    let closed_before = !policy.calendar.hours.are_always();
     for (key, value) in &settings {
         // Each was found to fit above.
         policy
             .set(*key, value)
             .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    }
+    if closed_before && policy.calendar.hours.are_always() && !workspace.ui.sandbox {
+        // Said when it is asked for, not again by every run that cron makes with what is remembered.
+        workspace
+            .ui
+            .warn("calling hours never close for this campaign: people may be rung at night");
     }
     if !policy.calendar.is_open(now) && !wait {
         if let Some(opening) = policy.calendar.next_opening(now) {
@@ -118,7 +123,7 @@ pub(super) fn run_against(
         campaign: campaign.clone(),
         task: Task::Dial(dialling),
         provider,
-        allowance,
+        account,
         settings,
     };
     let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
@@ -144,11 +149,6 @@ fn settings(workspace: &Workspace, args: &args::Start) -> Result<Vec<(Setting, S
                 settings.push((key, value.to_owned()));
             }
         }
-    } else if typed.calendar.hours.are_always() {
-        // Said when it is asked for, not again by every run that cron makes with what is remembered.
-        workspace
-            .ui
-            .warn("calling hours never close for this campaign: people may be rung at night");
     }
     Ok(settings)
 }
@@ -261,8 +261,12 @@ fn copy_into_sandbox(workspace: &Workspace, name: &str) -> Result<(), Failure> {
     }
     let mut real = Store::open(workspace.real_database())?;
     if read(&mut real, |tx| Ok(campaigns::find(tx, name)?))?.is_none() {
-        return Ok(());
+        if workspace.database().exists() {
+            return Ok(());
+        }
+        return Err(workspace.no_campaign(name, workspace.real_database()));
     }
+    read(&mut real, |tx| workspace.own_campaign(tx, name))?;
     let mut store = workspace.open_or_create_store()?;
     let now = workspace.clock.wall();
     if let Some(earlier) = store.read(|tx| campaigns::find(tx, name))? {

@@ -108,13 +108,16 @@ impl Workspace {
 
     /// Returns the campaign of this name.
     pub(super) fn campaign(&self, tx: &Tx<'_>, name: &str) -> Result<Campaign, Failure> {
-        campaigns::find(tx, name)?.ok_or_else(|| {
-            Failure::new(
-                Exit::Usage,
-                format!("no campaign `{name}` in `{}`", self.database().display()),
-            )
-            .hint("`exocamp list` shows the campaigns; `exocamp import FILE` makes one")
-        })
+        campaigns::find(tx, name)?.ok_or_else(|| self.no_campaign(name, &self.database()))
+    }
+
+    /// Returns the failure that a database has no such campaign.
+    pub(super) fn no_campaign(&self, name: &str, database: &Path) -> Failure {
+        Failure::new(
+            Exit::Usage,
+            format!("no campaign `{name}` in `{}`", database.display()),
+        )
+        .hint("`exocamp list` shows the campaigns; `exocamp import FILE` makes one")
     }
 
     /// Returns the campaign of this name, to change it or to call: only its owner may.

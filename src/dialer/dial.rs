@@ -44,8 +44,11 @@ impl Dialled {
         }
     }
 
-    /// Nothing was permitted: the account's allowance is shut until then.
-    pub(super) fn shut(until: Duration) -> Self {
+    /// Nothing was permitted: the account is left alone until then.
+    pub(super) fn shut(run: &Run, until: Duration) -> Self {
+        if run.in_a_row.unreachable > 0 {
+            return Self::nothing(WaitsFor::Greeting, Some(until));
+        }
         Self {
             limit: Some(Limit::Allowance),
             ..Self::nothing(WaitsFor::Nothing, Some(until))

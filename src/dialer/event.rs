@@ -86,7 +86,7 @@ pub enum Effect {
 pub enum WaitsFor {
     /// Nothing: it dials as fast as it may.
     Nothing,
-    /// The first GET.
+    /// The provider: its first answer, or to be reached again.
     Greeting,
     /// The reply to its first call.
     FirstReply,

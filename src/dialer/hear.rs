@@ -118,6 +118,7 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
                 return Ok(());
             }
             scene.run.phase = Phase::Alone;
+            scene.run.in_a_row = InARow::default();
             if matches!(scene.run.assignment.task, Task::Dial(_)) {
                 let id = scene.run.assignment.campaign;
                 campaigns::bind_account(scene.tx, id, &scene.run.assignment.account)?;
@@ -134,7 +135,9 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
         }
         Err(failure) => {
             let mut wait = Duration::from_secs(1) * scene.run.greetings;
-            if let LookUpFailure::Refused(rejection) = failure {
+            if let LookUpFailure::Refused(rejection) = failure
+                && rejection.class.blame() == Blame::Allowance
+            {
                 trouble::refused(scene, rejection)?;
                 wait = rejection.retry_after.unwrap_or(wait);
             }
@@ -196,7 +199,10 @@ fn listed(
             }
             Ok(())
         }
-        Err(failure) => trouble::look_up_failed(scene, failure),
+        Err(failure) => {
+            let asked: Vec<_> = asked.iter().map(|(attempt, _)| *attempt).collect();
+            trouble::look_up_failed(scene, &asked, failure)
+        }
     }
 }
 
@@ -219,7 +225,7 @@ fn looked_up(
             }
             Ok(())
         }
-        Err(failure) => trouble::look_up_failed(scene, failure),
+        Err(failure) => trouble::look_up_failed(scene, &[attempt], failure),
     }
 }
 
@@ -229,8 +235,26 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
         tracing::warn!(attempt = %attempt, "the provider shows another number for this call; its report is not used");
         return Ok(());
     }
-    let terms = terms(scene);
     let evidence = Evidence::Seen(report.clone());
+    let whose = attempts::campaign(scene.tx, attempt)?;
+    if whose != scene.run.assignment.campaign {
+        // A call that one of ours waits for; its own campaign says when its person is tried again.
+        let policy = campaigns::policy(scene.tx, whose)?;
+        let terms = Terms {
+            retry: &policy.retry,
+            doubt_holds_line: scene.doubt_holds_line,
+        };
+        attempts::merge_evidence(
+            scene.tx,
+            attempt,
+            &evidence,
+            Source::LookUp,
+            &terms,
+            scene.now.wall,
+        )?;
+        return Ok(());
+    }
+    let terms = terms(scene);
     let merged = attempts::merge_evidence(
         scene.tx,
         attempt,

@@ -38,6 +38,9 @@ pub(super) fn look(
     let allowed = pace::look_ups_allowed(run.assignment.allowance, last_minute, expected);
     let mut room = allowed.min(AT_ONCE.saturating_sub(run.look_ups_under_way)) as usize;
     let mut asked = Vec::new();
+    if room > 0 {
+        asked.extend(about_blockers(tx, run, now, seen)?);
+    }
     while room > asked.len() {
         let next = looks::next(tx, seen.campaign.id)?;
         let questions = if next.is_some_and(|at| at <= now.since_boot) {
@@ -76,13 +79,14 @@ fn about_live_calls(
     most: usize,
 ) -> Result<Vec<Effect>> {
     let overdue = tracking::must_have_ended_after(seen.policy.ring, seen.policy.talk_limit);
-    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    let (mut alone, mut together, mut asked) = (Vec::new(), Vec::new(), Vec::new());
     let mut next = now.since_boot;
     for call in looks::soonest(tx, seen.campaign.id, run.assignment.sids_per_look_up)? {
         let age = Duration::try_from(now.wall.duration_since(call.accepted_at)).unwrap_or_default();
         let again = now.since_boot + tracking::next_look(age, seen.campaign.typical_call);
         looks::again(tx, call.attempt, again)?;
         next = next.max(again);
+        asked.push(call.attempt);
         // The list has not shown it although it must have ended; one request is kept for all the others.
         if age > overdue && alone.len() + 1 < most.max(2) {
             alone.push(Effect::LookUp {
@@ -94,10 +98,24 @@ fn about_live_calls(
         }
     }
     if seen.campaign.typical_call.is_none() && run.assignment.task != Task::Settle {
-        // The oldest calls are enough to learn what a call lasts; then all are looked at.
+        // One request at a time is enough to learn what a call lasts; then all are looked at. Those just asked about
+        // go to the end of the queue: the first ones may be the longest.
         looks::at_all(tx, seen.campaign.id, next)?;
+        for attempt in asked {
+            looks::again(tx, attempt, next + Duration::from_micros(1))?;
+        }
     }
     Ok(alone.into_iter().chain(list(together)).take(most).collect())
+}
+
+/// Asks about calls of other campaigns that people of this one wait for: their runner may have left.
+fn about_blockers(tx: &Tx<'_>, run: &Run, now: &Moment, seen: &Seen<'_>) -> Result<Option<Effect>> {
+    Ok(list(looks::take_blockers(
+        tx,
+        seen.campaign.id,
+        now.wall,
+        run.assignment.sids_per_look_up,
+    )?))
 }
 
 /// Asks once more about ended calls whose price should be known by now.
@@ -122,6 +140,9 @@ fn list(calls: Vec<Tracked>) -> Option<Effect> {
 
 /// Returns how many calls the coming minute may want: the pace's, or a little more than the last minute had.
 fn expected_calls(run: &Run, seen: &Seen<'_>, last_minute: LastMinute) -> u32 {
+    if run.assignment.task == Task::Settle {
+        return 0;
+    }
     let fastest = seen
         .policy
         .pace

@@ -35,7 +35,7 @@ use crate::store::{Store, StoreError};
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// A call that could not be sent within this time of its plan is not sent: the machine slept or was stopped.
-const LATEST_SEND: Duration = Duration::from_secs(5);
+pub const LATEST_SEND: Duration = Duration::from_secs(5);
 
 /// The bulk list looks back 31 days by itself; for older calls it is told from when.
 const LIST_LOOKS_BACK: Duration = Duration::from_secs(30 * 86_400);
@@ -120,6 +120,8 @@ pub async fn run(
         while let Some(done) = hands.tasks.try_join_next() {
             heard.push(finished(done));
         }
+        // What is known comes before the decision to know no more.
+        heard.sort_by_key(|event| *event == Event::LeaveAsked);
     }
 }
 

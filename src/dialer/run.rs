@@ -106,12 +106,16 @@ pub(super) struct InARow {
 }
 
 impl InARow {
+    /// Returns whether the last look-up was not answered.
+    pub(super) fn look_ups_fail(&self) -> bool {
+        self.unreachable > 0 || self.failed_look_ups > 0 || self.rate_limits > 0
+    }
+
     pub(super) fn look_ups_have_succeeded(&mut self) {
-        (
-            self.unreachable,
-            self.failed_look_ups,
-            self.look_ups_fail_since,
-        ) = (0, 0, None);
+        *self = Self {
+            refusals: self.refusals,
+            ..Self::default()
+        };
     }
 }
 

@@ -11,8 +11,9 @@ use crate::domain::campaign::CampaignState;
 use crate::domain::plan::Phase;
 use crate::domain::rejection::{Blame, Rejection};
 use crate::provider::LookUpFailure;
+use crate::store::attempts::AttemptId;
 use crate::store::campaigns::{self, PausedBy};
-use crate::store::{Result, runs};
+use crate::store::{Result, looks, runs};
 
 /// Refusals that blame nobody, one after another, that pause a campaign.
 const REFUSALS_THAT_PAUSE: u32 = 3;
@@ -23,6 +24,9 @@ const UNREACHABLE_THAT_END: u32 = 5;
 /// Look-ups without a readable answer, one after another, that end a run; but not within less than a minute.
 const FAILED_LOOK_UPS_THAT_END: u32 = 10;
 const FAILED_LOOK_UPS_TAKE: Duration = Duration::from_secs(60);
+
+/// The same while settling, where nothing else goes on.
+const FAILED_SETTLING: u32 = 3;
 
 /// Returns what a look-up's failure says of the provider.
 pub(super) fn of(failure: &LookUpFailure) -> Trouble {
@@ -96,9 +100,24 @@ pub(super) fn unreachable(scene: &mut Scene<'_, '_>, trouble: &Trouble) -> Resul
     Ok(())
 }
 
-/// A look-up brought nothing.
-pub(super) fn look_up_failed(scene: &mut Scene<'_, '_>, failure: &LookUpFailure) -> Result<()> {
+/// A look-up about these brought nothing.
+pub(super) fn look_up_failed(
+    scene: &mut Scene<'_, '_>,
+    asked: &[AttemptId],
+    failure: &LookUpFailure,
+) -> Result<()> {
     tracing::debug!("a look-up failed: {failure}");
+    let settles = scene.run.assignment.task == Task::Settle;
+    if settles {
+        // Whoever settles wants an answer, and asks again soon.
+        for attempt in asked {
+            looks::again(
+                scene.tx,
+                *attempt,
+                scene.now.since_boot + Duration::from_secs(1),
+            )?;
+        }
+    }
     match failure {
         LookUpFailure::Refused(rejection)
             if matches!(rejection.class.blame(), Blame::Account | Blame::Allowance) =>
@@ -111,9 +130,13 @@ pub(super) fn look_up_failed(scene: &mut Scene<'_, '_>, failure: &LookUpFailure)
             let row = &mut scene.run.in_a_row;
             row.failed_look_ups += 1;
             let since = *row.look_ups_fail_since.get_or_insert(now);
-            if row.failed_look_ups >= FAILED_LOOK_UPS_THAT_END
-                && now - since >= FAILED_LOOK_UPS_TAKE
-            {
+            let gives_up = if settles {
+                row.failed_look_ups >= FAILED_SETTLING
+            } else {
+                row.failed_look_ups >= FAILED_LOOK_UPS_THAT_END
+                    && now - since >= FAILED_LOOK_UPS_TAKE
+            };
+            if gives_up {
                 scene.run.end_in_trouble(of(failure), scene.now);
             }
             Ok(())
@@ -132,4 +155,94 @@ fn shut_account(scene: &mut Scene<'_, '_>, wait: Duration) -> Result<bool> {
     let until = scene.now.since_boot + scene.rolls.jittered(wait);
     runs::shut_account(scene.tx, account, until, scene.now)?;
     Ok(was_open)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::clock::{BootId, Moment};
+    use crate::dialer::event::{Effect, Event};
+    use crate::dialer::rolls::Rolls;
+    use crate::dialer::run::{AccountLines, Assignment, Dialling, Run};
+    use crate::dialer::turn::turn;
+    use crate::domain::contact::NewContact;
+    use crate::domain::pace::Allowance;
+    use crate::domain::phone::PhoneNumber;
+    use crate::domain::plan::RunLimits;
+    use crate::domain::rejection::RejectionClass;
+    use crate::store::{Store, StoreError, contacts};
+
+    #[test]
+    fn nobody_is_called_unless_a_first_get_succeeded() {
+        let wall: Timestamp = "2026-03-02T12:00:00+05:30".parse().unwrap();
+        for class in RejectionClass::ALL {
+            let mut store = Store::in_memory().unwrap();
+            let setup = store.write(|tx| -> Result<_> {
+                let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", wall)?;
+                let source = contacts::add_source(tx, id, "a.csv", wall)?;
+                let number: PhoneNumber = "9876500000".parse().unwrap();
+                let contact = NewContact {
+                    number,
+                    name: None,
+                    fields: Vec::new(),
+                    line: 2,
+                };
+                contacts::add(tx, id, source, &contact)?;
+                contacts::count_new(tx, id, 1)?;
+                Ok((id, runs::begin(tx, id, 1, "desk", wall)?))
+            });
+            let (campaign, run) = setup.unwrap();
+            let dialling = Dialling {
+                caller_id: PhoneNumber::parse_caller_id("08098765000").unwrap(),
+                flow_url: "http://my.exotel.com/exampleco1/exoml/start_voice/112233".to_owned(),
+                limits: RunLimits::default(),
+            };
+            let assignment = Assignment {
+                run,
+                campaign,
+                account: "exampleco1".to_owned(),
+                task: Task::Dial(dialling),
+                allowance: Allowance::DEFAULT,
+                account_lines: AccountLines::Assumed(10),
+                sids_per_look_up: 20,
+            };
+            let mut now = Moment {
+                wall,
+                since_boot: Duration::from_secs(100),
+                boot: BootId::from_bits(1),
+            };
+            let (mut run, mut rolls) = (Run::new(assignment, now), Rolls::seeded(1));
+            let rejection = Rejection {
+                class,
+                status: 400,
+                code: None,
+                message: "no".to_owned(),
+                retry_after: None,
+            };
+            let mut heard = Event::Started;
+            for _ in 0..9 {
+                let turned = store
+                    .write(|tx| turn(tx, &mut run, &now, &mut rolls, std::slice::from_ref(&heard)))
+                    .unwrap_or_else(|error: StoreError| panic!("{error}"));
+                let dials = turned
+                    .effects
+                    .iter()
+                    .any(|effect| matches!(effect, Effect::Dial { .. }));
+                assert!(!dials, "{}", class.as_str());
+                if turned.over.is_some() {
+                    break;
+                }
+                heard = Event::Greeted(Err(LookUpFailure::Refused(rejection.clone())));
+                now.since_boot += Duration::from_secs(1);
+            }
+            assert_eq!(
+                run.ending.map(|(because, _)| because.as_str()),
+                Some("provider"),
+                "{}",
+                class.as_str()
+            );
+        }
+    }
 }

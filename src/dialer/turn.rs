@@ -91,7 +91,7 @@ pub fn turn(
     note_pause(run, &campaign, now);
     decide_to_end(tx, run, &seen, now)?;
     let (dialled, look_at) = match runs::account_shut_until(tx, &run.assignment.account, now)? {
-        Some(until) => (Dialled::shut(until), Some(until)),
+        Some(until) => (Dialled::shut(run, until), Some(until)),
         None => {
             let dialled = dial(tx, run, now, rolls, &seen, &mut effects)?;
             // The calls just permitted count before the look-ups.
@@ -158,8 +158,11 @@ fn decide_to_end(tx: &Tx<'_>, run: &mut Run, seen: &Seen<'_>, now: &Moment) -> R
         live: seen.live.intents + seen.live.calls,
         next_due_at: contacts::next_due_at(tx, seen.campaign.id)?,
     };
-    if let Some(because) = prospect.ending() {
-        run.end(because, now);
+    match prospect.ending() {
+        // Somebody may become free by an answer that is on its way.
+        Some(StoppedBecause::NothingDue) if run.look_ups_under_way > 0 => {}
+        Some(because) => run.end(because, now),
+        None => {}
     }
     Ok(())
 }
@@ -201,7 +204,7 @@ fn leave(
         held: counts.held,
     };
     let nothing_goes_on = open_posts == 0 && seen.live.calls == 0;
-    if nothing_goes_on && counts.pending > 0 && contacts::wait_only_for_doubts(tx, id)? {
+    if nothing_goes_on && counts.pending > 0 && contacts::wait_only_for_doubts(tx, id, now.wall)? {
         // Doubts of other campaigns are doubts all the same: no wait of ours clears them up.
         departure = Departure {
             pending: 0,
@@ -242,7 +245,7 @@ fn leave(
     }))
 }
 
-/// Returns why settling is over: everything open was asked about once.
+/// Returns why settling is over: everything open was asked about, and answered.
 fn settled(
     tx: &Tx<'_>,
     run: &Run,
@@ -252,9 +255,12 @@ fn settled(
     if let Some((because, _)) = departure.ending {
         return Ok(Some(because));
     }
-    let next = looks::next(tx, run.assignment.campaign)?;
-    let asked_all = next.is_none_or(|next| next > now.since_boot);
-    if run.phase == Phase::Greeting || run.look_ups_under_way > 0 || !asked_all {
+    let id = run.assignment.campaign;
+    let is_due = looks::next(tx, id)?.is_some_and(|next| next <= now.since_boot);
+    let asked_all = !is_due && !looks::is_price_due(tx, id, now.wall)?;
+    let answered_all =
+        run.look_ups_under_way == 0 && (departure.live == 0 || !run.in_a_row.look_ups_fail());
+    if run.phase == Phase::Greeting || !asked_all || !answered_all {
         return Ok(None);
     }
     Ok(Some(departure.over().unwrap_or(StoppedBecause::NothingDue)))

@@ -365,6 +365,18 @@ pub fn is_owned_by_another(tx: &Tx<'_>, sid: &CallSid, attempt: AttemptId) -> Re
     Ok(owner.is_some_and(|owner| owner != attempt.0))
 }
 
+/// Returns the campaign that an attempt belongs to.
+///
+/// # Errors
+/// When there is no such attempt, or the database cannot be read.
+pub fn campaign(tx: &Tx<'_>, attempt: AttemptId) -> Result<CampaignId> {
+    let mut statement =
+        tx.0.prepare_cached("SELECT campaign_id FROM attempt WHERE id = ?1")?;
+    Ok(CampaignId::from(
+        statement.query_row([attempt.0], |row| row.get::<_, i64>(0))?,
+    ))
+}
+
 /// Returns the number that an attempt rings.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Contacts: adding them, and finding who is due.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::params;
@@ -264,16 +265,22 @@ pub fn settle(tx: &Tx<'_>, contact: ContactId, verdict: Verdict) -> Result<()> {
     exactly_one("settle the contact", changed)
 }
 
-/// Returns whether every pending contact waits for a doubt about its number in another campaign.
+/// No runner that lives leaves a POST unanswered for longer.
+const LONGEST_INTENT: Duration = Duration::from_secs(300);
+
+/// Returns whether every pending contact waits for a doubt about its number in another campaign, or for a call there
+/// whose intent a dead run left behind.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn wait_only_for_doubts(tx: &Tx<'_>, campaign: CampaignId) -> Result<bool> {
+pub fn wait_only_for_doubts(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result<bool> {
     let mut statement = tx.0.prepare_cached(
         "SELECT 1 FROM contact WHERE campaign_id = ?1 AND state = 'pending' AND NOT EXISTS (
-             SELECT 1 FROM attempt WHERE person_id = contact.person_id AND live = 1 AND state = 'in_doubt')",
+             SELECT 1 FROM attempt WHERE person_id = contact.person_id AND live = 1
+                AND (state = 'in_doubt' OR (state = 'intent' AND intent_at <= ?2)))",
     )?;
-    Ok(!statement.exists([campaign.get()])?)
+    let long_ago = to_ms(now.saturating_sub(LONGEST_INTENT).unwrap_or(now));
+    Ok(!statement.exists(params![campaign.get(), long_ago])?)
 }
 
 /// Skips every contact that is still to be rung.

@@ -110,6 +110,55 @@ pub fn take_price_looks(
     Ok(due)
 }
 
+/// Returns whether the price of an ended call should be asked for by now.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn is_price_due(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result<bool> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT 1 FROM attempt WHERE campaign_id = ?1 AND price_due_at IS NOT NULL AND price_due_at <= ?2",
+    )?;
+    Ok(statement.exists(params![campaign.get(), to_ms(now)])?)
+}
+
+/// How often a call of another campaign is asked about while somebody waits for it.
+const BLOCKER_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Returns calls of other campaigns whose people are waited for in this one, at most so many, each twice a minute.
+///
+/// # Errors
+/// When the database refuses.
+pub fn take_blockers(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<Tracked>> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT attempt.id, call_sid, number, accepted_at
+         FROM contact JOIN attempt ON attempt.person_id = contact.person_id JOIN person ON person.id = contact.person_id
+         WHERE contact.campaign_id = ?1 AND contact.state = 'pending' AND contact.reason = 'busy_elsewhere'
+           AND live = 1 AND attempt.state IN ('accepted', 'in_progress')
+           AND (blocker_asked_at IS NULL OR blocker_asked_at <= ?2 OR blocker_asked_at > ?3)
+         LIMIT ?4",
+    )?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let due = to_ms(now.saturating_sub(BLOCKER_INTERVAL).unwrap_or(now));
+    let calls = tracked(
+        &mut statement,
+        params![campaign.get(), due, to_ms(now), limit],
+    )?;
+    let mut update =
+        tx.0.prepare_cached("UPDATE attempt SET blocker_asked_at = ?2 WHERE id = ?1")?;
+    for call in &calls {
+        exactly_one(
+            "ask about a blocker",
+            update.execute(params![call.attempt.0, to_ms(now)])?,
+        )?;
+    }
+    Ok(calls)
+}
+
 fn tracked(
     statement: &mut rusqlite::Statement<'_>,
     params: &[&dyn rusqlite::ToSql],

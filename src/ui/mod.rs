@@ -10,6 +10,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
+/// What writing to a terminal that was closed gives.
+const IO_ERROR: i32 = rustix::io::Errno::IO.raw_os_error();
+
 /// When to use colours.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, clap::ValueEnum)]
 pub enum ColorChoice {
@@ -94,7 +97,13 @@ impl Ui {
             out.flush()
         });
         match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            // A reader who left, or a terminal that was closed, ends the output and not the program.
+            Err(error)
+                if error.kind() == io::ErrorKind::BrokenPipe
+                    || error.raw_os_error() == Some(IO_ERROR) =>
+            {
+                Ok(())
+            }
             other => other,
         }
     }

@@ -70,6 +70,7 @@ CREATE TABLE contact (
     UNIQUE (campaign_id, person_id)
 ) STRICT;
 CREATE INDEX contact_of_campaign ON contact (campaign_id);
+CREATE INDEX contact_busy_elsewhere ON contact (campaign_id, person_id) WHERE state = 'pending' AND reason = 'busy_elsewhere';
 CREATE INDEX contact_due ON contact (campaign_id, due_at, id) WHERE state = 'pending';
 
 -- How many contacts of a campaign are in each state, so that nobody has to count a million rows. The import adds its
@@ -117,6 +118,8 @@ CREATE TABLE attempt (
     line_until_at   INTEGER,
     -- When to ask about it next, on this boot's clock; every run sets it anew.
     look_us         INTEGER,
+    -- When a campaign that waits for this person has last asked about the call.
+    blocker_asked_at INTEGER,
     -- When to ask once more for the price and length, which the provider fills in late.
     price_due_at    INTEGER,
     -- The provider's own account of the call.

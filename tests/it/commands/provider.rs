@@ -37,6 +37,7 @@ fn a_wrong_token_costs_one_request_and_nobody_a_try() {
         ");
         insta::assert_snapshot!(ran.stderr, @"
         warning: calling hours never close for this campaign: people may be rung at night
+        requests go to http://127.0.0.1:[PORT] on this machine, not to Exotel
         error: the provider refuses the key and token
           caused by: Authentication failed (401)
         hint: any of these may be wrong: the key (EXOTEL_AUTH_KEY), the token (EXOTEL_AUTH_TOKEN), the account (EXOTEL_ACCOUNT_SID), the region (EXOTEL_SUBDOMAIN: api.exotel.com or api.in.exotel.com)

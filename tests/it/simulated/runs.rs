@@ -212,3 +212,32 @@ fn settling_asks_once_about_each_call_and_dials_nobody() {
     }
     outside::outcomes_agree(&mut world, campaign);
 }
+
+#[test]
+fn settling_never_leaves_a_question_unanswered_and_calls_it_done() {
+    let mut settled = 0;
+    for seed in 0..40 {
+        let script = Script {
+            seed,
+            hold: "10s".parse().unwrap(),
+            faults: vec!["get-503=50%".parse().unwrap()],
+            ..Script::default()
+        };
+        let mut world = World::new("2026-03-02 10:00", script);
+        let settings = [(Setting::Rate, "max"), (Setting::Lines, "5")];
+        let campaign = world.campaign("leads", 0..5, &settings);
+        let run = world.start(campaign, RunLimits::default());
+        world.run_for(Duration::from_secs(6));
+        world.ask_to_stop(run, Event::StopAsked);
+        world.run();
+        world.sleep(Duration::from_secs(60));
+        let settle = world.settle(campaign);
+        world.run();
+        let open = world.counts(campaign).initiated;
+        if world.ending(settle).because != StoppedBecause::Provider {
+            assert_eq!(open, 0, "seed {seed}: {}", world.ending(settle).because);
+            settled += 1;
+        }
+    }
+    assert!(settled > 10, "{settled} of 40 were settled");
+}

@@ -164,3 +164,37 @@ fn calls_that_nobody_looks_after_hold_their_lines_no_longer_than_a_call_can_last
         .as_secs();
     assert!((1_500..1_540).contains(&waited), "{waited} s");
 }
+
+#[test]
+fn a_call_that_a_dead_run_left_is_asked_about_by_whoever_waits_for_its_person() {
+    let script = Script {
+        hold: "20s".parse().unwrap(),
+        mix: "completed=1".parse().unwrap(),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    let first = world.campaign("first", 0..1, &[]);
+    let second = world.campaign("second", 0..2, &[]);
+    world.start(first, RunLimits::default());
+    world.run_for(Duration::from_secs(5));
+    world.forget();
+    let run = world.start(second, RunLimits::default());
+    world.run();
+    assert_eq!(world.ending(run).because, StoppedBecause::Finished);
+    outside::nobody_is_rung_too_often(&world, 2);
+    assert_eq!(
+        world.exchange.calls().len(),
+        3,
+        "one of the first campaign, two of the second"
+    );
+    assert_eq!(
+        world.counts(first).completed,
+        1,
+        "its outcome stands where it belongs"
+    );
+    let waited = world.posts[2]
+        .at
+        .duration_since(world.posts[0].at)
+        .as_secs();
+    assert!((20..120).contains(&waited), "{waited} s");
+}

@@ -86,3 +86,20 @@ fn a_call_whose_end_is_listed_late_is_neither_lost_nor_rung_again() {
     outside::nobody_is_rung_too_often(&world, 1);
     outside::outcomes_agree(&mut world, campaign);
 }
+
+#[test]
+fn until_a_call_has_ended_every_call_is_asked_about_in_its_turn() {
+    let script = Script {
+        hold: "10m".parse().unwrap(),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    let settings = [(Setting::Rate, "max"), (Setting::Lines, "50")];
+    let campaign = world.campaign("leads", 0..100, &settings);
+    world.start(campaign, RunLimits::default());
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.counts(campaign).initiated, 50);
+    // The first twenty may be the longest: an end among the others must not go unseen.
+    assert_eq!(world.asked_about.len(), 50);
+    assert!(world.look_ups <= 15, "{} look-ups", world.look_ups);
+}

@@ -9,6 +9,7 @@ mod records;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -136,6 +137,8 @@ pub(crate) struct World {
     /// When each request left, in all runs.
     pub(crate) requests: Vec<Duration>,
     pub(crate) look_ups: u64,
+    /// The attempts that were ever asked about.
+    pub(crate) asked_about: HashSet<AttemptId>,
     pub(crate) turns: u64,
     store: Store,
     began: Timestamp,
@@ -175,6 +178,7 @@ impl World {
             posts: Vec::new(),
             requests: Vec::new(),
             look_ups: 0,
+            asked_about: HashSet::new(),
             turns: 0,
             store,
             began: indian(at),

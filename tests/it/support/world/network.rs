@@ -16,9 +16,6 @@ use crate::support::phones;
 /// The shell's: a reply that takes longer is not waited for.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The shell's: a call that could not be sent within this time of its plan is not sent.
-const LATEST_SEND: Duration = Duration::from_secs(5);
-
 impl World {
     /// Performs an effect, and has its answer heard later.
     pub(super) fn perform(&mut self, place: usize, effect: Effect) {
@@ -37,7 +34,7 @@ impl World {
                 ..
             } => {
                 let late = (self.now - self.booted_at).saturating_sub(send_at);
-                let (reply, after) = if late > LATEST_SEND {
+                let (reply, after) = if late > exocamp::dialer::LATEST_SEND {
                     (Reply::NotSent(NotSent::Late), Duration::ZERO)
                 } else {
                     self.dial(place, attempt, &order)
@@ -45,6 +42,8 @@ impl World {
                 (Event::Replied { attempt, reply }, after)
             }
             Effect::List { calls, since } => {
+                self.asked_about
+                    .extend(calls.iter().map(|(attempt, _)| *attempt));
                 let month_ago = self.moment().wall - SignedDuration::from_hours(31 * 24);
                 let filter = ListFilter {
                     sids: calls.iter().map(|(_, sid)| sid.to_string()).collect(),
