@@ -20,3 +20,4 @@ mod start;
 mod status;
 mod storage;
 mod taken;
+mod terminal;

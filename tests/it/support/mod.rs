@@ -6,5 +6,6 @@ pub(crate) mod exotel;
 pub(crate) mod outside;
 pub(crate) mod phones;
 pub(crate) mod process;
+pub(crate) mod terminal;
 pub(crate) mod wiretap;
 pub(crate) mod world;
