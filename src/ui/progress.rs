@@ -35,12 +35,13 @@ const BETWEEN_LINES: Duration = Duration::from_secs(60);
 impl ProgressView {
     /// Returns a view that is drawn where it can be seen, and otherwise says a line a minute.
     pub fn new(ui: Ui) -> Self {
-        let bar = (ui.is_watched() && !ui.quiet).then(|| {
+        // A terminal that cannot redraw a line gets a line a minute, like a file.
+        let bar = (ui.is_watched() && !ui.quiet && !BARS.is_hidden()).then(|| {
             let bar = BARS.add(ProgressBar::new(0));
             let template = if ui.sandbox {
-                "SANDBOX {bar:24} {msg}"
+                "SANDBOX {bar:24} {wide_msg}"
             } else {
-                "{bar:32} {msg}"
+                "{bar:32} {wide_msg}"
             };
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -71,7 +72,9 @@ impl ProgressView {
         {
             // The first line would only say that nothing has happened yet.
             if self.said_at.is_some() {
-                self.ui.note(&line(progress, &self.pace));
+                let sandbox = if self.ui.sandbox { "SANDBOX " } else { "" };
+                self.ui
+                    .note(&format!("{sandbox}{}", line(progress, &self.pace)));
             }
             self.said_at = Some(now);
         }
