@@ -8,7 +8,7 @@ use super::view::{StatusView, SummaryView, took};
 use super::workspace::Workspace;
 use crate::dialer::Summary;
 use crate::dialer::event::{Ending, Trouble};
-use crate::domain::plan::StoppedBecause;
+use crate::domain::ending::StoppedBecause;
 use crate::domain::rejection::RejectionClass;
 use crate::store::campaigns::Campaign;
 use crate::store::{Store, reports};

@@ -9,8 +9,8 @@ use super::failure::{Exit, Failure};
 use super::workspace::Workspace;
 use crate::dialer::run::Dialling;
 use crate::domain::campaign::{Policy, flow_url};
+use crate::domain::ending::RunLimits;
 use crate::domain::phone::PhoneNumber;
-use crate::domain::plan::RunLimits;
 use crate::exotel::{Account, BaseUrl, Client, Timeouts};
 use crate::sandbox::{Config, Sandbox, Script};
 

@@ -8,7 +8,7 @@ use super::provider::Provider;
 use super::start::check_account;
 use super::workspace::{Workspace, read};
 use crate::dialer::run::Task;
-use crate::domain::plan::StoppedBecause;
+use crate::domain::ending::StoppedBecause;
 use crate::sandbox::Script;
 use crate::store::contacts;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::call::{CallReport, CallSid};
-use crate::domain::plan::{Limit, StoppedBecause};
+use crate::domain::ending::StoppedBecause;
+use crate::domain::plan::Limit;
 use crate::domain::report::Counts;
 use crate::provider::{Answer, CallOrder, Greeting, Reply};
 use crate::store::attempts::AttemptId;

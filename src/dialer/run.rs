@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::event::Trouble;
 use crate::clock::Moment;
+use crate::domain::ending::{RunLimits, StoppedBecause};
 use crate::domain::pace::Allowance;
 use crate::domain::phone::PhoneNumber;
-use crate::domain::plan::{Limit, Phase, RunLimits, StoppedBecause};
+use crate::domain::plan::{Limit, Phase};
 use crate::store::campaigns::CampaignId;
 use crate::store::runs::RunId;
 

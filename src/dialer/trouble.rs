@@ -168,9 +168,9 @@ mod tests {
     use crate::dialer::run::{AccountLines, Assignment, Dialling, Run};
     use crate::dialer::turn::turn;
     use crate::domain::contact::NewContact;
+    use crate::domain::ending::RunLimits;
     use crate::domain::pace::Allowance;
     use crate::domain::phone::PhoneNumber;
-    use crate::domain::plan::RunLimits;
     use crate::domain::rejection::RejectionClass;
     use crate::store::{Store, StoreError, contacts};
 

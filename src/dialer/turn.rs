@@ -14,8 +14,9 @@ use super::rolls::Rolls;
 use super::run::{Run, Task};
 use crate::clock::Moment;
 use crate::domain::campaign::{CampaignState, Policy};
+use crate::domain::ending::{self, Departure, Prospect, StoppedBecause};
 use crate::domain::pace::{Allowance, LastMinute};
-use crate::domain::plan::{self, Departure, Phase, Prospect, StoppedBecause};
+use crate::domain::plan::Phase;
 use crate::domain::report::Counts;
 use crate::domain::tracking;
 use crate::store::campaigns::{self, Campaign, PausedBy};
@@ -272,7 +273,7 @@ fn end_wakes_at(run: &Run, now: &Moment) -> Option<Duration> {
     let until = limits.until.map(|until| now.since_boot_at(until));
     let longest = limits.max_runtime.map(|most| run.began.since_boot + most);
     let since = run.ending.map(|(_, since)| since).or(run.paused_since);
-    let followed = since.map(|since| since + plan::FOLLOW_LIVE_CALLS);
+    let followed = since.map(|since| since + ending::FOLLOW_LIVE_CALLS);
     [until, longest, followed]
         .into_iter()
         .flatten()

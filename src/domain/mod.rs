@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod call;
 pub mod campaign;
 pub mod contact;
+pub mod ending;
 pub mod hours;
 pub mod pace;
 pub mod phone;

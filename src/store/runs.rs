@@ -10,8 +10,8 @@ use super::campaigns::{self, CampaignId};
 use super::{Result, StoreError, Tx, exactly_one, from_us, to_ms, to_us};
 use crate::clock::Moment;
 use crate::domain::attempt::{Doubt, Evidence};
+use crate::domain::ending::StoppedBecause;
 use crate::domain::pace::LastMinute;
-use crate::domain::plan::StoppedBecause;
 
 /// Names one process's work at one campaign.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

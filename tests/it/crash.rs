@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use exocamp::domain::campaign::Setting;
 use exocamp::domain::contact::ContactState;
+use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::domain::pace::Pace;
-use exocamp::domain::plan::{RunLimits, StoppedBecause};
 use exocamp::sandbox::Script;
 use exocamp::store::campaigns::CampaignId;
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use exocamp::domain::campaign::Setting;
+use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::domain::pace::{Allowance, LEAD};
-use exocamp::domain::plan::{Limit, RunLimits, StoppedBecause};
+use exocamp::domain::plan::Limit;
 use exocamp::sandbox::Script;
 
 use crate::support::outside;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use exocamp::domain::campaign::Setting;
+use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::domain::pace::Allowance;
-use exocamp::domain::plan::{RunLimits, StoppedBecause};
 use exocamp::sandbox::Script;
 
 use crate::support::outside;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use exocamp::dialer::event::Trouble;
 use exocamp::domain::campaign::{CampaignState, Setting};
 use exocamp::domain::contact::ContactState;
-use exocamp::domain::plan::{Limit, RunLimits, StoppedBecause};
+use exocamp::domain::ending::{RunLimits, StoppedBecause};
+use exocamp::domain::plan::Limit;
 use exocamp::sandbox::Script;
 use exocamp::store::campaigns::{CampaignId, PausedBy};
 

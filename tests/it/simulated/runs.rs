@@ -5,8 +5,8 @@ use std::time::Duration;
 use exocamp::dialer::event::Event;
 use exocamp::domain::campaign::{CampaignState, Setting};
 use exocamp::domain::contact::ContactState;
+use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::domain::pace::LEAD;
-use exocamp::domain::plan::{RunLimits, StoppedBecause};
 use exocamp::sandbox::Script;
 use exocamp::store::campaigns::{self, PausedBy};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use exocamp::domain::campaign::Setting;
 use exocamp::domain::contact::ContactState;
-use exocamp::domain::plan::{RunLimits, StoppedBecause};
+use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::sandbox::Script;
 
 use crate::support::outside;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use exocamp::domain::campaign::{CampaignState, Setting};
+use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::domain::pace::{Allowance, LEAD, Pace};
-use exocamp::domain::plan::{RunLimits, StoppedBecause};
 use exocamp::sandbox::Script;
 use exocamp::store::campaigns::{self, CampaignId, PausedBy};
 
