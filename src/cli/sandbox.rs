@@ -39,6 +39,11 @@ pub(super) fn run(workspace: &Workspace, args: &args::Sandbox) -> Result<Exit, F
         token,
         account_sid: account_sid.clone(),
     });
+    // A token is never printed; whoever set it here has it.
+    let omitted = credentials.as_ref().map_or(
+        "",
+        |_| "# EXOTEL_AUTH_KEY and EXOTEL_AUTH_TOKEN: as they are set here\n",
+    );
     let exophone = text("EXOTEL_CALLER_ID");
     let environment = [
         // What the client has already is not repeated: a token is never printed.
@@ -85,7 +90,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Sandbox) -> Result<Exit, F
         } else {
             let lines: String = lines.map(|(name, value)| format!("{name}={value}\n")).collect();
             let shown = ledger.display();
-            workspace.ui.data(&format!("# SANDBOX at {address}: nobody is called. Ctrl-C ends it.\n# ledger: {shown}\n{lines}"))?;
+            workspace.ui.data(&format!("# SANDBOX at {address}: nobody is called. Ctrl-C ends it.\n# ledger: {shown}\n{omitted}{lines}"))?;
         }
         tokio::select! {
             _ = interrupt.recv() => {}
