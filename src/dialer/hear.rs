@@ -238,24 +238,18 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
     }
     let evidence = Evidence::Seen(report.clone());
     let whose = attempts::campaign(scene.tx, attempt)?;
-    if whose != scene.run.assignment.campaign {
-        // A call that one of ours waits for; its own campaign says when its person is tried again.
-        let policy = campaigns::policy(scene.tx, whose)?;
-        let terms = Terms {
-            retry: &policy.retry,
-            doubt_holds_line: scene.doubt_holds_line,
-        };
-        attempts::merge_evidence(
-            scene.tx,
-            attempt,
-            &evidence,
-            Source::LookUp,
-            &terms,
-            scene.now.wall,
-        )?;
-        return Ok(());
-    }
-    let terms = terms(scene);
+    let is_ours = whose == scene.run.assignment.campaign;
+    // A call of another campaign that one of ours waits for: its own campaign says when its person is tried again.
+    let theirs = if is_ours {
+        None
+    } else {
+        Some(campaigns::policy(scene.tx, whose)?)
+    };
+    let policy = theirs.as_ref().unwrap_or(scene.policy);
+    let terms = Terms {
+        retry: &policy.retry,
+        doubt_holds_line: scene.doubt_holds_line,
+    };
     let merged = attempts::merge_evidence(
         scene.tx,
         attempt,
@@ -264,6 +258,9 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
         &terms,
         scene.now.wall,
     )?;
+    if !is_ours {
+        return Ok(());
+    }
     if let (true, AttemptState::Ended(..), Some(age)) =
         (merged.moved, &merged.state, merged.since_accepted)
     {
