@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::attempt::{Doubt, NotSent};
-use crate::domain::call::CallSid;
+use crate::domain::call::{CallSid, ListedCall, Window};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::rejection::Rejection;
 
@@ -52,6 +52,40 @@ pub type Answer<T> = Result<T, LookUpFailure>;
 /// What the first GET of a run showed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Greeting {
+    /// The provider's clock, from the `Date` header.
+    pub date: Option<Timestamp>,
+}
+
+/// Which of the calls that we placed (`outbound-api`) to look for in the provider's list. It shows ended calls only.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Search {
+    /// When they were created. Exotel takes at most a month, and nothing older than six.
+    pub window: Window,
+    /// The ExoPhone that was shown.
+    pub caller_id: PhoneNumber,
+    /// Who was rung, at most [`MOST_NUMBERS`]; everybody if empty.
+    pub numbers: Vec<PhoneNumber>,
+}
+
+/// The most numbers that one search can name: Exotel takes five values (developer.exotel.com, "Bulk call details"), and
+/// each number is asked for in two spellings, since nobody says that it normalises them.
+pub const MOST_NUMBERS: usize = 2;
+
+/// Where a page of a search begins, as the provider named it on the page before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PageMark(pub String);
+
+/// One page of what a search found, oldest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The calls on this page of which Sid, number and time of creation could be read.
+    pub calls: Vec<ListedCall>,
+    /// How many rows could not be read that far.
+    pub unreadable: u64,
+    /// How many calls the search finds over all pages, as the provider counts them.
+    pub total: Option<u64>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<PageMark>,
     /// The provider's clock, from the `Date` header.
     pub date: Option<Timestamp>,
 }

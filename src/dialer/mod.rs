@@ -27,7 +27,8 @@ use self::run::{Assignment, Run};
 use self::turn::{Turned, turn};
 use crate::clock::{Clock, Moment};
 use crate::domain::attempt::NotSent;
-use crate::exotel::{Client, Window};
+use crate::domain::call::Window;
+use crate::exotel::Client;
 use crate::provider::Reply;
 use crate::store::{Store, StoreError};
 

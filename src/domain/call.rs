@@ -137,3 +137,30 @@ pub struct CallReport {
     /// What it cost, as Exotel's decimal text in the account's currency; filled late.
     pub price: Option<String>,
 }
+
+/// One call as a page of the provider's list shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedCall {
+    /// The call itself; its `number` is who was rung.
+    pub report: CallReport,
+    /// When the provider took the order (Exotel's `DateCreated`, whole seconds).
+    pub created_at: Option<Timestamp>,
+    /// The ExoPhone that was shown.
+    pub caller_id: Option<PhoneNumber>,
+}
+
+/// A stretch of time, both ends included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Window {
+    /// The first moment.
+    pub from: Timestamp,
+    /// The last moment.
+    pub to: Timestamp,
+}
+
+impl Window {
+    /// Returns whether the moment lies within.
+    pub fn contains(&self, at: Timestamp) -> bool {
+        (self.from..=self.to).contains(&at)
+    }
+}

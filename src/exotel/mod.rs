@@ -36,7 +36,6 @@ mod xml;
 use std::fmt;
 
 use anyhow::{Context, ensure};
-use jiff::Timestamp;
 use reqwest::{Method, Url};
 
 pub use self::account::{Account, Timeouts};
@@ -46,7 +45,7 @@ use self::classify::{Received, classify_call, classify_connect, classify_list};
 use self::transport::{Failure, Transport};
 use self::wire::indian_time;
 use crate::domain::attempt::{Doubt, NotSent};
-use crate::domain::call::{CallReport, CallSid};
+use crate::domain::call::{CallReport, CallSid, Window};
 use crate::provider::{Answer, CallOrder, Greeting, LookUpFailure, Reply};
 
 /// The bound of a reply about one call. A real one has about one kilobyte.
@@ -57,17 +56,6 @@ const MANY_CALLS: usize = 512 * 1024;
 
 /// The most Sids one list request can name (developer.exotel.com, "Bulk call details"; 20 are recommended).
 pub const MOST_SIDS: usize = 100;
-
-/// The times between which calls were created, for the list of calls.
-///
-/// Exotel takes a window of at most one month that begins at most six months ago, and without one looks back 31 days.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Window {
-    /// The first moment.
-    pub from: Timestamp,
-    /// The last moment.
-    pub to: Timestamp,
-}
 
 /// A client of one account. A clone shares its connections.
 #[derive(Clone)]
@@ -142,7 +130,9 @@ impl Client {
         self.listed_calls(sids, None).await
     }
 
-    /// Returns those of these calls that have ended and were created in a window of time, however long ago.
+    /// Returns those of these calls that have ended and were created in a window of time.
+    ///
+    /// Exotel takes a window of at most one month that begins at most six months ago; without one it looks back 31 days.
     pub async fn ended_calls_within(
         &self,
         sids: &[CallSid],
