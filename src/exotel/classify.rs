@@ -12,12 +12,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::tidy::Tidy;
-use super::wire::{Envelope, RestException};
+use super::wire::{Envelope, NotAPage, RestException};
 use crate::domain::attempt::Doubt;
 use crate::domain::call::{CallReport, CallSid};
 use crate::domain::rejection::Rejection;
 use crate::domain::rejection::RejectionClass::{self, *};
-use crate::provider::{Answer, LookUpFailure, Reply};
+use crate::provider::{Answer, LookUpFailure, Page, PageMark, Reply};
 
 /// The least and the most we wait because a reply asks for it; beyond that our own judgement is better.
 const PATIENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
@@ -182,15 +182,60 @@ pub(super) fn classify_call(
     }
 }
 
-/// Reads a page of the list of calls.
+/// Reads a list of calls that were asked for by name.
 pub(super) fn classify_list(received: &Received, tidy: &Tidy) -> Answer<Vec<CallReport>> {
+    let envelope = list(received, tidy)?;
+    let calls = envelope
+        .iter()
+        .flat_map(|envelope| &envelope.calls)
+        .flatten();
+    Ok(calls.filter_map(|call| call.report(tidy)).collect())
+}
+
+/// Reads a page of what a search found, `asked` being where the page was to begin.
+///
+/// Only rows that say which call, to whom and of when count as read, and rows of calls that the API did not place do
+/// not: an answer that ignored the filter proves nothing by what it leaves out. A next page that is the page just read
+/// would be asked for without end, so such an answer counts as unreadable.
+pub(super) fn classify_search(
+    received: &Received,
+    asked: Option<&PageMark>,
+    tidy: &Tidy,
+) -> Answer<Page> {
+    let Some(envelope) = list(received, tidy)? else {
+        return Ok(Page {
+            calls: Vec::new(),
+            unreadable: 0,
+            // On a later page it says nothing of the pages before.
+            total: asked.is_none().then_some(0),
+            next: None,
+            date: received.date,
+        });
+    };
+    let next = match envelope.metadata.next() {
+        Ok(next) if next.is_none() || next.as_ref() != asked => next,
+        Ok(_) | Err(NotAPage) => return Err(unreadable(received, tidy)),
+    };
+    let rows = envelope.calls.unwrap_or_default();
+    let calls: Vec<_> = rows.iter().filter_map(|row| row.listed(tidy)).collect();
+    let unread = u64::try_from(rows.len() - calls.len()).unwrap_or(u64::MAX);
+    Ok(Page {
+        calls,
+        unreadable: envelope.strange_rows.saturating_add(unread),
+        total: envelope.metadata.total(),
+        next,
+        date: received.date,
+    })
+}
+
+/// Reads a page of the list of calls; `None` if Exotel says in words that there is nothing.
+fn list(received: &Received, tidy: &Tidy) -> Answer<Option<Envelope>> {
     let envelope = Envelope::read(&received.body).unwrap_or_default();
-    if let (200..=299, Some(calls), None) = (received.status, &envelope.calls, &envelope.exception)
-    {
-        return Ok(calls.iter().filter_map(|call| call.report(tidy)).collect());
+    if let (200..=299, Some(_), None) = (received.status, &envelope.calls, &envelope.exception) {
+        return Ok(Some(envelope));
     }
     match judge(received, envelope.exception.as_ref(), tidy) {
-        Ok(rejection) if is_empty_list(&rejection) => Ok(Vec::new()),
+        Ok(rejection) if is_empty_list(&rejection) => Ok(None),
         Ok(rejection) => Err(LookUpFailure::Refused(rejection)),
         Err(Undecided) => Err(unreadable(received, tidy)),
     }

@@ -41,17 +41,17 @@ use reqwest::{Method, Url};
 pub use self::account::{Account, Timeouts};
 pub use self::address::{BaseUrl, BaseUrlError};
 
-use self::classify::{Received, classify_call, classify_connect, classify_list};
+use self::classify::{Received, classify_call, classify_connect, classify_list, classify_search};
 use self::transport::{Failure, Transport};
 use self::wire::indian_time;
 use crate::domain::attempt::{Doubt, NotSent};
 use crate::domain::call::{CallReport, CallSid, Window};
-use crate::provider::{Answer, CallOrder, Greeting, LookUpFailure, Reply};
+use crate::provider::{Answer, CallOrder, Greeting, LookUpFailure, Page, PageMark, Reply, Search};
 
 /// The bound of a reply about one call. A real one has about one kilobyte.
 const ONE_CALL: usize = 64 * 1024;
 
-/// The bound of a list of [`MOST_SIDS`] calls: about one kilobyte each, three with a presigned recording address.
+/// The bound of a list of a hundred calls: about one kilobyte each, three with a presigned recording address.
 const MANY_CALLS: usize = 512 * 1024;
 
 /// The most Sids one list request can name (developer.exotel.com, "Bulk call details"; 20 are recommended).
@@ -141,6 +141,35 @@ impl Client {
         self.listed_calls(sids, Some(window)).await
     }
 
+    /// Returns one page of the calls we placed that fit, oldest first; the first page if none is named.
+    ///
+    /// One request. Exotel lists ended calls only, and a call that ends while the pages are turned may be missed:
+    /// whether the pages make a whole must be counted against `total`. A mark is good for the search that it came from.
+    /// To turn no more pages than there can be is the caller's business.
+    pub async fn search(&self, search: &Search, page: Option<&PageMark>) -> Answer<Page> {
+        let numbers: Vec<String> = search
+            .numbers
+            .iter()
+            .copied()
+            .flat_map(order::spellings)
+            .collect();
+        let numbers = numbers.join(",");
+        let caller_id = order::exotel_number(search.caller_id);
+        let created = created_within(search.window);
+        let mut filters = vec![
+            ("From", numbers.as_str()),
+            ("PhoneNumber", &caller_id),
+            ("Direction", "outbound-api"),
+            ("DateCreated", &created),
+            ("PageSize", "100"),
+            ("SortBy", "DateCreated:asc"),
+        ];
+        filters.retain(|(_, value)| !value.is_empty());
+        filters.extend(page.map(|PageMark(mark)| ("After", mark.as_str())));
+        let received = self.look_up(self.list(&filters), MANY_CALLS).await?;
+        classify_search(&received, page, self.transport.tidy())
+    }
+
     /// Returns what Exotel says of one call, or `None` if it does not know it.
     ///
     /// `None` soon after the POST may be lag.
@@ -155,8 +184,7 @@ impl Client {
         sids: &[CallSid],
         window: Option<Window>,
     ) -> Answer<Vec<CallReport>> {
-        let created =
-            window.map(|w| format!("gte:{};lte:{}", indian_time(w.from), indian_time(w.to)));
+        let created = window.map(created_within);
         let mut found = Vec::new();
         for asked in sids.chunks(MOST_SIDS) {
             let names = asked
@@ -203,4 +231,13 @@ impl Client {
         url.set_query(Some(&query.join("&")));
         url
     }
+}
+
+/// Returns a window as the value of a filter; it knows whole seconds only, as does what it filters.
+fn created_within(window: Window) -> String {
+    format!(
+        "gte:{};lte:{}",
+        indian_time(window.from),
+        indian_time(window.to)
+    )
 }

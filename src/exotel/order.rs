@@ -35,8 +35,15 @@ pub(super) fn fields(order: &CallOrder) -> Vec<(&'static str, Cow<'_, str>)> {
     fields
 }
 
+/// Returns all spellings of a number to search for: nobody says that a filter normalises them.
+pub(super) fn spellings(number: PhoneNumber) -> Vec<String> {
+    let mut spellings = vec![exotel_number(number), number.to_string()];
+    spellings.dedup();
+    spellings
+}
+
 /// Returns a number as Exotel's own replies write it: `0` and ten digits in India, `+` and all digits elsewhere.
-fn exotel_number(number: PhoneNumber) -> String {
+pub(super) fn exotel_number(number: PhoneNumber) -> String {
     match number.national() {
         Some(national) => format!("0{national}"),
         None => number.to_string(),
@@ -123,6 +130,7 @@ mod tests {
     fn a_foreign_number_keeps_its_country() {
         let abroad = PhoneNumber::from_digits(6_581_234_567).unwrap();
         assert_eq!(exotel_number(abroad), "+6581234567");
+        assert_eq!(spellings(abroad), ["+6581234567"]);
     }
 
     #[test]

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::classify::{Received, classify_call, classify_connect, classify_list};
+use super::classify::{Received, classify_call, classify_connect, classify_list, classify_search};
 use super::tidy::Tidy;
 use crate::domain::call::{CallReport, CallSid, CallStatus};
 use crate::domain::rejection::Rejection;
-use crate::provider::{LookUpFailure, Reply};
+use crate::provider::{LookUpFailure, Page, PageMark, Reply};
 
 const TABLE: &str = "cases.tsv";
 
@@ -112,6 +112,29 @@ fn report_in_words(report: &CallReport) -> String {
     words
 }
 
+fn page_in_words(page: &Page) -> String {
+    let mut words = "page".to_owned();
+    for call in &page.calls {
+        let (sid, number) = (&call.report.sid, call.report.number.unwrap());
+        let status = status_in_words(&call.report.status);
+        let created_at = call.created_at.unwrap();
+        write!(words, " {sid}={status} from {number} at {created_at}").unwrap();
+        if let Some(caller_id) = call.caller_id {
+            write!(words, " shown {caller_id}").unwrap();
+        }
+        words.push(',');
+    }
+    write!(words, " {} unreadable", page.unreadable).unwrap();
+    match page.total {
+        Some(total) => write!(words, " of {total}").unwrap(),
+        None => words.push_str(" of ?"),
+    }
+    if let Some(PageMark(mark)) = &page.next {
+        write!(words, " next {mark}").unwrap();
+    }
+    words
+}
+
 fn meaning(case: &Case) -> String {
     let received = received(case.status, fs::read(folder().join(&case.file)).unwrap());
     let tidy = Tidy::default();
@@ -128,6 +151,14 @@ fn meaning(case: &Case) -> String {
             }),
             Err(failure) => failure_in_words(&failure),
         },
+        search if search.starts_with("search") => {
+            let mark = search.strip_prefix("search after ");
+            let mark = mark.map(|mark| PageMark(mark.to_owned()));
+            match classify_search(&received, mark.as_ref(), &tidy) {
+                Ok(page) => page_in_words(&page),
+                Err(failure) => failure_in_words(&failure),
+            }
+        }
         other => panic!("no such request: {other}"),
     }
 }

@@ -181,6 +181,158 @@ async fn a_list_is_read_without_the_calls_of_strangers() {
     );
 }
 
+const FIRST_PAGE: &str = include_str!("../../fixtures/exotel/page_first.json");
+const LAST_PAGE: &str = include_str!("../../fixtures/exotel/page_last.json");
+const NEXT_ELSEWHERE: &str = include_str!("../../fixtures/exotel/page_next_elsewhere.json");
+
+fn search(numbers: &[&str]) -> Search {
+    let number = |text: &&str| PhoneNumber::parse_caller_id(text).unwrap();
+    Search {
+        window: Window {
+            from: "2025-12-24T05:48:00.7Z".parse().unwrap(),
+            to: "2025-12-24T05:55:00.7Z".parse().unwrap(),
+        },
+        caller_id: number(&"08098765000"),
+        numbers: numbers.iter().map(number).collect(),
+    }
+}
+
+fn sids(page: &Page) -> Vec<&str> {
+    let calls = page.calls.iter();
+    calls.map(|call| call.report.sid.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_search_asks_for_both_spellings_and_turns_pages_by_their_cursor() {
+    let exotel = Listener::new(|line| {
+        while let Some(request) = line.hear() {
+            let page = if request.contains("After=") {
+                LAST_PAGE
+            } else {
+                FIRST_PAGE
+            };
+            let date = "Date: Wed, 24 Dec 2025 06:00:00 GMT\r\n";
+            line.say(http("200 OK", date, page).as_bytes());
+        }
+    });
+    let client = client(&exotel, PATIENT);
+    let search = search(&["09876543210", "09876543211"]);
+
+    let first = client.search(&search, None).await.unwrap();
+    assert_eq!(
+        sids(&first),
+        [
+            "b6a1f0e2d3c4958677a8b9c0d1e219cp",
+            "0a9b8c7d6e5f40312233445566771a8r"
+        ]
+    );
+    assert_eq!((first.total, first.unreadable), (Some(3), 0));
+    assert_eq!(first.date, Some("2025-12-24T06:00:00Z".parse().unwrap()));
+    let next = first.next.unwrap();
+    assert_eq!(next, PageMark("MTYx".to_owned()));
+
+    let last = client.search(&search, Some(&next)).await.unwrap();
+    assert_eq!(sids(&last), [SID]);
+    assert_eq!(last.next, None);
+
+    let asked = "GET /v1/Accounts/exampleco1/Calls.json\
+        ?From=09876543210%2C%2B919876543210%2C09876543211%2C%2B919876543211\
+        &PhoneNumber=08098765000&Direction=outbound-api\
+        &DateCreated=gte%3A2025-12-24%2011%3A18%3A00%3Blte%3A2025-12-24%2011%3A25%3A00\
+        &PageSize=100&SortBy=DateCreated%3Aasc";
+    let requests = exotel.requests();
+    let lines: Vec<_> = requests
+        .iter()
+        .map(|request| request.lines().next().unwrap())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            format!("{asked} HTTP/1.1"),
+            format!("{asked}&After=MTYx HTTP/1.1")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_search_for_everybody_names_no_number_and_a_cursor_is_sent_encoded_whole() {
+    let exotel = Listener::always(http("200 OK", "", LAST_PAGE));
+    let client = client(&exotel, PATIENT);
+    let mark = PageMark("a+b/c==&From=x".to_owned());
+    client.search(&search(&[]), Some(&mark)).await.unwrap();
+    let requests = exotel.requests();
+    let line = requests[0].lines().next().unwrap();
+    assert!(
+        line.contains("Calls.json?PhoneNumber=08098765000&"),
+        "{line}"
+    );
+    assert!(
+        line.ends_with("&After=a%2Bb%2Fc%3D%3D%26From%3Dx HTTP/1.1"),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn a_next_page_on_another_host_is_asked_for_where_we_are() {
+    let elsewhere = Listener::always(http("200 OK", "", LAST_PAGE));
+    let page = NEXT_ELSEWHERE.replace("https://calls.example.com", &elsewhere.base());
+    assert_ne!(page, NEXT_ELSEWHERE);
+    let exotel = Listener::always(http("200 OK", "", &page));
+    let client = client(&exotel, PATIENT);
+    let next = client
+        .search(&search(&[]), None)
+        .await
+        .unwrap()
+        .next
+        .unwrap();
+    // The same cursor again: pages that would never end.
+    let Err(LookUpFailure::Unreadable(_)) = client.search(&search(&[]), Some(&next)).await else {
+        panic!("the page begins where it ends")
+    };
+    assert_eq!(exotel.requests().len(), 2);
+    assert!(exotel.requests()[1].starts_with("GET /v1/Accounts/exampleco1/Calls.json?PhoneNumber"));
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_search_that_finds_nothing_is_an_empty_page() {
+    let nothing = include_str!("../../fixtures/exotel/refused_404_no_results.json");
+    let exotel = Listener::always(http(
+        "404 Not Found",
+        "Date: Wed, 24 Dec 2025 06:00:00 GMT\r\n",
+        nothing,
+    ));
+    let page = client(&exotel, PATIENT)
+        .search(&search(&[]), None)
+        .await
+        .unwrap();
+    let empty = Page {
+        calls: Vec::new(),
+        unreadable: 0,
+        total: Some(0),
+        next: None,
+        date: Some("2025-12-24T06:00:00Z".parse().unwrap()),
+    };
+    assert_eq!(page, empty);
+}
+
+#[tokio::test]
+async fn a_search_that_brings_nothing_says_why() {
+    let exotel = Listener::new(|line| while line.hear().is_some() {});
+    let answer = client(&exotel, HASTY).search(&search(&[]), None).await;
+    assert_eq!(
+        answer,
+        Err(LookUpFailure::Unreachable("no reply in time".to_owned()))
+    );
+    let exotel = Listener::always(http("429 Too Many Requests", "Retry-After: 30\r\n", ""));
+    let Err(LookUpFailure::Refused(rejection)) =
+        client(&exotel, PATIENT).search(&search(&[]), None).await
+    else {
+        panic!("429 is a refusal")
+    };
+    assert_eq!(rejection.retry_after, Some(Duration::from_secs(30)));
+}
+
 // What is proven unsent, and what is not.
 
 #[tokio::test]
@@ -496,6 +648,7 @@ async fn no_text_that_leaves_the_client_holds_the_key_or_the_token() {
             Reply::Accepted(_) => {}
         }
         told.push(format!("{:?}", client.greet().await));
+        told.push(format!("{:?}", client.search(&search(&[]), None).await));
         let report = client.call(&sid("a1")).await;
         told.push(format!("{report:?}"));
         if let Err(failure) = report {

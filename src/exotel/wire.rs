@@ -9,13 +9,18 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
+use reqwest::Url;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::tidy::Tidy;
 use super::xml;
-use crate::domain::call::{CallReport, CallSid, CallStatus, Outcome};
+use crate::domain::call::{CallReport, CallSid, CallStatus, ListedCall, Outcome};
 use crate::domain::phone::PhoneNumber;
+use crate::provider::PageMark;
+
+/// The most bytes of a cursor that we send back; those seen have a dozen.
+const LONGEST_CURSOR: usize = 512;
 
 /// Returns the offset of all v1 times: wall-clock times in India, written without an offset.
 fn india() -> Offset {
@@ -29,6 +34,10 @@ pub(super) struct Envelope {
     pub(super) call: Option<Call>,
     /// A page of the list of calls, without the rows that are no calls.
     pub(super) calls: Option<Vec<Call>>,
+    /// How many rows of the page are no calls.
+    pub(super) strange_rows: u64,
+    /// What the page says of the whole list.
+    pub(super) metadata: Metadata,
     /// A refusal.
     pub(super) exception: Option<RestException>,
 }
@@ -39,12 +48,24 @@ pub(super) struct Envelope {
 pub(super) struct Call {
     pub(super) sid: Loose,
     pub(super) status: Loose,
+    pub(super) direction: Loose,
     pub(super) from: Loose,
+    pub(super) to: Loose,
+    pub(super) phone_number: Loose,
+    pub(super) phone_number_sid: Loose,
     pub(super) date_created: Loose,
     pub(super) start_time: Loose,
     pub(super) end_time: Loose,
     pub(super) duration: Loose,
     pub(super) price: Loose,
+}
+
+/// What a page says of the whole list.
+#[derive(Deserialize, Default, Debug)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Metadata {
+    total: Loose,
+    next_page_uri: Value,
 }
 
 /// A refusal in so many words.
@@ -87,6 +108,11 @@ impl Loose {
         (plain(whole) && plain(fraction)).then(|| text.to_owned())
     }
 
+    /// Returns the value as a phone number, in any spelling.
+    fn number(&self) -> Option<PhoneNumber> {
+        PhoneNumber::parse_caller_id(self.text()?).ok()
+    }
+
     /// Returns the value as a moment, read as Indian time. The first second of 1970 means "none".
     fn moment(&self) -> Option<Timestamp> {
         let text = self.text()?;
@@ -124,12 +150,17 @@ impl Envelope {
             b'<' => xml::read(text)?,
             _ => return None,
         };
+        let rows = reply.get("Calls").and_then(Value::as_array);
+        let calls: Option<Vec<Call>> = rows.map(|rows| rows.iter().filter_map(object).collect());
+        let strange_rows = match (rows, &calls) {
+            (Some(rows), Some(calls)) => rows.len() - calls.len(),
+            (None, _) | (_, None) => 0,
+        };
         let envelope = Self {
             call: reply.get("Call").and_then(object),
-            calls: reply
-                .get("Calls")
-                .and_then(Value::as_array)
-                .map(|rows| rows.iter().filter_map(object).collect()),
+            calls,
+            strange_rows: u64::try_from(strange_rows).unwrap_or(u64::MAX),
+            metadata: reply.get("Metadata").and_then(object).unwrap_or_default(),
             exception: reply.get("RestException").and_then(object),
         };
         Some(envelope)
@@ -141,7 +172,61 @@ fn object<'a, T: Deserialize<'a>>(value: &'a Value) -> Option<T> {
     value.is_object().then(|| T::deserialize(value).ok())?
 }
 
+/// The text is no address of another page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct NotAPage;
+
+impl Metadata {
+    /// Returns how many calls the whole list has.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total.whole()
+    }
+
+    /// Returns where the next page begins, or `None` on the last one.
+    ///
+    /// Of the address they give only the `After` value is taken. It is a relative address in the wild; were it to lead
+    /// to another host, nothing would go there.
+    pub(super) fn next(&self) -> Result<Option<PageMark>, NotAPage> {
+        let address = match &self.next_page_uri {
+            Value::Null => return Ok(None),
+            Value::String(text) => text.trim(),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                return Err(NotAPage);
+            }
+        };
+        if address.is_empty() || address.eq_ignore_ascii_case("null") {
+            return Ok(None);
+        }
+        let nowhere = Url::parse("http://127.0.0.1").expect("an address with a host is a URL");
+        let mut address = nowhere.join(address).map_err(|_| NotAPage)?;
+        // A cursor may be base64, and its plus unencoded. It is no space.
+        let query = address.query().unwrap_or_default().replace('+', "%2B");
+        address.set_query(Some(&query));
+        let after = address.query_pairs().find(|(name, _)| name == "After");
+        let after = after.map(|(_, cursor)| cursor.into_owned());
+        after
+            .filter(|cursor| (1..=LONGEST_CURSOR).contains(&cursor.len()))
+            .map(|cursor| Some(PageMark(cursor)))
+            .ok_or(NotAPage)
+    }
+}
+
 impl Call {
+    /// Returns what a row of the list says, or `None` if it does not say of which call, to whom and of when, or shows a
+    /// call that the API did not place.
+    pub(super) fn listed(&self, tidy: &Tidy) -> Option<ListedCall> {
+        let direction = self.direction.text();
+        let ours = direction.is_none_or(|word| word.eq_ignore_ascii_case("outbound-api"));
+        let report = self.report(tidy)?;
+        let created_at = self.date_created.moment()?;
+        let phones = [&self.to, &self.phone_number, &self.phone_number_sid];
+        (ours && report.number.is_some()).then(|| ListedCall {
+            report,
+            created_at: Some(created_at),
+            caller_id: phones.into_iter().find_map(Loose::number),
+        })
+    }
+
     /// Returns the Sid, if it can be one.
     pub(super) fn sid(&self) -> Option<CallSid> {
         self.sid.text()?.parse().ok()
@@ -152,10 +237,7 @@ impl Call {
         Some(CallReport {
             sid: self.sid()?,
             status: status(self.status.text().unwrap_or_default(), tidy),
-            number: self
-                .from
-                .text()
-                .and_then(|text| PhoneNumber::parse_caller_id(text).ok()),
+            number: self.from.number(),
             started_at: self
                 .start_time
                 .moment()
@@ -280,6 +362,49 @@ mod tests {
             (report.duration_s, report.price, report.number),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn the_next_page_is_where_its_cursor_says_and_nowhere_else() {
+        let mark = |text: &str| Ok(Some(PageMark(text.to_owned())));
+        let list = "/v1/Accounts/exampleco1/Calls.json";
+        for (json, next) in [
+            ("null".to_owned(), Ok(None)),
+            ("\"\"".to_owned(), Ok(None)),
+            ("\" \"".to_owned(), Ok(None)),
+            ("\"null\"".to_owned(), Ok(None)),
+            (format!("\"{list}?PageSize=1&After=MTYx\""), mark("MTYx")),
+            (format!("\"{list}?After=MTYx&SortBy=x\""), mark("MTYx")),
+            ("\"?After=MTYx\"".to_owned(), mark("MTYx")),
+            (
+                "\"https://example.com/x?After=MTYx\"".to_owned(),
+                mark("MTYx"),
+            ),
+            ("\"//example.com/?After=MTYx\"".to_owned(), mark("MTYx")),
+            (format!("\"{list}?After=a+b/c==\""), mark("a+b/c==")),
+            (
+                format!("\"{list}?After=a%2Bb%2Fc%3D%3D%26d\""),
+                mark("a+b/c==&d"),
+            ),
+            (format!("\"{list}?PageSize=1\""), Err(NotAPage)),
+            (format!("\"{list}?Before=MTYx\""), Err(NotAPage)),
+            (format!("\"{list}?After=\""), Err(NotAPage)),
+            (
+                format!("\"{list}?After={}\"", "x".repeat(513)),
+                Err(NotAPage),
+            ),
+            ("\"http://[\"".to_owned(), Err(NotAPage)),
+            ("\"MTYx\"".to_owned(), Err(NotAPage)),
+            ("true".to_owned(), Err(NotAPage)),
+            ("161".to_owned(), Err(NotAPage)),
+            ("{}".to_owned(), Err(NotAPage)),
+        ] {
+            let metadata: Metadata =
+                serde_json::from_str(&format!("{{\"NextPageUri\": {json}}}")).unwrap();
+            assert_eq!(metadata.next(), next, "{json}");
+        }
+        let silent: Metadata = serde_json::from_str("{}").unwrap();
+        assert_eq!((silent.next(), silent.total()), (Ok(None), None));
     }
 
     #[test]
