@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, Path, RawPathParams, Request, State};
 use axum::http::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret as _;
@@ -48,7 +48,7 @@ async fn guard(
     State(front): State<Arc<Front>>,
     ConnectInfo(cord): ConnectInfo<Cord>,
     parameters: RawPathParams,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let account = parameters.iter().find(|(name, _)| *name == "account");
@@ -78,8 +78,16 @@ async fn guard(
             response
         }
         Some(GetTrouble::Lost) => cut(&cord),
+        Some(GetTrouble::ShortList) => {
+            request.extensions_mut().insert(CutShort);
+            next.run(request).await
+        }
     }
 }
+
+/// Marks a request whose list is to be cut short.
+#[derive(Clone, Copy)]
+struct CutShort;
 
 /// Checks the key and token, and whether they belong to the account in the path.
 fn check_credentials(front: &Front, headers: &HeaderMap, account: &str) -> Result<(), Refusal> {
@@ -235,7 +243,12 @@ async fn details(
 }
 
 /// The bulk list.
-async fn list(State(front): State<Arc<Front>>, Path(account): Path<String>, uri: Uri) -> Response {
+async fn list(
+    State(front): State<Arc<Front>>,
+    Path(account): Path<String>,
+    cut_short: Option<Extension<CutShort>>,
+    uri: Uri,
+) -> Response {
     let asked = query::parameters(&uri)
         .and_then(|parameters| query::filter(&parameters).map(|filter| (parameters, filter)));
     let (parameters, filter) = match asked {
@@ -245,6 +258,10 @@ async fn list(State(front): State<Arc<Front>>, Path(account): Path<String>, uri:
     let listed = front.phones().exchange.list(front.clock.wall(), &filter);
     match listed {
         Ok(page) => {
+            let page = match cut_short {
+                Some(Extension(CutShort)) => page.cut_short(),
+                None => page,
+            };
             let metadata = query::metadata(&account, &parameters, &filter, &page);
             json(&wire::list_json(metadata, &page.rows, &account))
         }

@@ -137,16 +137,19 @@ pub enum GetTrouble {
     Slow,
     /// The connection is cut before any byte of the reply.
     Lost,
+    /// A page of the list lacks half its rows and names no next page; other look-ups are spared.
+    ShortList,
 }
 
 impl GetTrouble {
     /// Every trouble and its name.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("get-503", Self::Bare503),
         ("get-429", Self::RateLimited),
         ("get-truncated", Self::Truncated),
         ("get-slow", Self::Slow),
         ("get-lost", Self::Lost),
+        ("get-short-list", Self::ShortList),
     ];
 }
 
@@ -339,7 +342,7 @@ mod tests {
         `` is not the end of a number; write 1 to 10 digits
         `engaged` is not a fate; these are: completed, busy, no-answer, failed, canceled, ndnc, bad-number, refused, kyc, balance, lost-reply, lost-request, 429, 503, 503-placed, unavailable, truncated, xml, slow, error-in-200, redirect
         `lost-reply` is not a fault; write NAME=SHARE, as in `503=5%`
-        `busy` is not a fault; these are: ndnc, bad-number, refused, kyc, balance, lost-reply, lost-request, 429, 503, 503-placed, unavailable, truncated, xml, slow, error-in-200, redirect, get-503, get-429, get-truncated, get-slow, get-lost, late-callback, duplicate-callback, missing-callback
+        `busy` is not a fault; these are: ndnc, bad-number, refused, kyc, balance, lost-reply, lost-request, 429, 503, 503-placed, unavailable, truncated, xml, slow, error-in-200, redirect, get-503, get-429, get-truncated, get-slow, get-lost, get-short-list, late-callback, duplicate-callback, missing-callback
         `5` is not a share of the whole; write it like `5%` or `0.05`
         ");
     }

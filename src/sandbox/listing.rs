@@ -83,6 +83,19 @@ pub struct Page {
     pub previous: Option<Cursor>,
 }
 
+impl Page {
+    /// Returns the page without every second row, the first being left out, and without a next page. The total stays
+    /// the truth.
+    pub fn cut_short(self) -> Self {
+        let rows = self.rows.into_iter().skip(1).step_by(2);
+        Self {
+            rows: rows.collect(),
+            next: None,
+            ..self
+        }
+    }
+}
+
 /// Returns a page of the register as it is seen at `now`.
 pub(super) fn list(
     register: &Register,

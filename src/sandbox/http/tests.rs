@@ -436,6 +436,30 @@ async fn troubles_of_gets_hit_look_ups_and_leave_posts_alone() {
         let parses = response.json::<Value>().await.is_ok();
         assert_eq!(parses, fault == "get-429=100%", "{fault}");
     }
+    let faults = vec!["get-short-list=100%".parse().unwrap()];
+    let rig = Rig::new(Script {
+        faults,
+        ..at_once(&[])
+    })
+    .await;
+    let mut sids = Vec::new();
+    for from in ["09876543210", "09876543211", "09876543212"] {
+        sids.push(rig.sid(from).await);
+    }
+    let list = "/v1/Accounts/exampleco1/Calls.json?SortBy=DateCreated:asc";
+    for (query, shown) in [("", 1), ("&PageSize=2", 1), ("&PageSize=1", 0)] {
+        let page = rig.json(&format!("{list}{query}")).await;
+        assert_eq!(page["Metadata"]["Total"], 3, "{query}");
+        assert_eq!(page["Metadata"]["NextPageUri"], "", "{query}");
+        let rows = page["Calls"].as_array().unwrap();
+        assert_eq!(rows.len(), shown, "{query}");
+        assert!(rows.iter().all(|row| row["Sid"] == sids[1]), "{query}");
+    }
+    let call = rig
+        .json(&format!("/v1/Accounts/exampleco1/Calls/{}.json", sids[0]))
+        .await;
+    assert_eq!(call["Call"]["Sid"], sids[0]);
+
     let faults = vec!["get-lost=100%".parse().unwrap()];
     let rig = Rig::new(Script {
         faults,

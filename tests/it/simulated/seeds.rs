@@ -38,12 +38,13 @@ const POST_FAULTS: [&str; 14] = [
     "429",
 ];
 
-const GET_FAULTS: [&str; 5] = [
+const GET_FAULTS: [&str; 6] = [
     "get-503",
     "get-429",
     "get-truncated",
     "get-slow",
     "get-lost",
+    "get-short-list",
 ];
 
 fn one_of<'a>(chance: &mut fastrand::Rng, choices: &[&'a str]) -> &'a str {

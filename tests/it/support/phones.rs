@@ -76,7 +76,8 @@ pub(crate) fn rejection(refusal: &Refusal) -> Rejection {
     }
 }
 
-/// Returns why a look-up that ran into this trouble brought nothing; a slow one brings its answer in the end.
+/// Returns why a look-up that ran into this trouble brought nothing; a slow one brings its answer in the end, a short
+/// list one that lacks something.
 pub(crate) fn failure(trouble: GetTrouble) -> Option<LookUpFailure> {
     match trouble {
         GetTrouble::Bare503 => Some(LookUpFailure::Unreadable("HTTP 503".to_owned())),
@@ -89,7 +90,7 @@ pub(crate) fn failure(trouble: GetTrouble) -> Option<LookUpFailure> {
             message: "Too many requests".to_owned(),
             retry_after: Some(Duration::from_secs(1)),
         })),
-        GetTrouble::Slow => None,
+        GetTrouble::Slow | GetTrouble::ShortList => None,
     }
 }
 

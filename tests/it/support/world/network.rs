@@ -6,7 +6,7 @@ use exocamp::dialer::event::{Effect, Event};
 use exocamp::domain::attempt::{Doubt, NotSent};
 use exocamp::domain::rejection::{Rejection, RejectionClass};
 use exocamp::provider::{Answer, CallOrder, Greeting, LookUpFailure, Reply};
-use exocamp::sandbox::{Exchange, GetTrouble, ListFilter, Refusal};
+use exocamp::sandbox::{Exchange, GetTrouble, ListFilter, Page, Refusal};
 use exocamp::store::attempts::AttemptId;
 use jiff::{SignedDuration, Timestamp};
 
@@ -51,7 +51,13 @@ impl World {
                     created_from: (since <= month_ago).then_some(since),
                     ..ListFilter::default()
                 };
-                let (answer, after) = self.look_up(|exchange, time| exchange.list(time, &filter));
+                let (answer, after) = self.look_up(|exchange, time, trouble| {
+                    let page = exchange.list(time, &filter);
+                    match trouble {
+                        Some(GetTrouble::ShortList) => page.map(Page::cut_short),
+                        _ => page,
+                    }
+                });
                 let answer = answer.map(|page| page.rows.iter().map(phones::report).collect());
                 let asked = calls;
                 (Event::Listed { asked, answer }, after)
@@ -59,7 +65,7 @@ impl World {
             Effect::LookUp { attempt, sid } => {
                 let (answer, after) =
                     self.look_up(
-                        |exchange, time| match exchange.details(time, sid.as_str()) {
+                        |exchange, time, _| match exchange.details(time, sid.as_str()) {
                             Ok(view) => Ok(Some(view)),
                             Err(refusal) if refusal.status == 404 => Ok(None),
                             Err(refusal) => Err(refusal),
@@ -75,7 +81,7 @@ impl World {
 
     fn greet(&mut self) -> (Answer<Greeting>, Duration) {
         let date = self.time() + self.provider_is_ahead;
-        let (answer, after) = self.look_up(|exchange, time| exchange.admit(time));
+        let (answer, after) = self.look_up(|exchange, time, _| exchange.admit(time));
         let greeting = Greeting { date: Some(date) };
         (answer.map(|()| greeting), after)
     }
@@ -110,7 +116,7 @@ impl World {
 
     fn look_up<T>(
         &mut self,
-        ask: impl FnOnce(&mut Exchange, Timestamp) -> Result<T, Refusal>,
+        ask: impl FnOnce(&mut Exchange, Timestamp, Option<GetTrouble>) -> Result<T, Refusal>,
     ) -> (Answer<T>, Duration) {
         match self.network {
             Network::Works => {}
@@ -130,7 +136,7 @@ impl World {
         if let Some(failure) = trouble.and_then(phones::failure) {
             return (Err(failure), Duration::ZERO);
         }
-        let answer = ask(&mut self.exchange, time);
+        let answer = ask(&mut self.exchange, time, trouble);
         let answer = answer.map_err(|refusal| LookUpFailure::Refused(phones::rejection(&refusal)));
         match trouble {
             Some(GetTrouble::Slow) if self.slow > REPLY_TIMEOUT => {
