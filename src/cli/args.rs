@@ -292,6 +292,9 @@ pub(super) struct Sandbox {
     /// An ended call is listed only this long after its end
     #[arg(long, value_name = "LENGTH", default_value = "0s", value_parser = any_length)]
     pub(super) list_lag: Duration,
+    /// How long after the end of its call a `late-callback` is sent
+    #[arg(long, value_name = "LENGTH", default_value = "30s", value_parser = any_length)]
+    pub(super) callback_delay: Duration,
     /// Requests in a rolling minute above which 429 is answered [default: none]
     #[arg(long, value_name = "N")]
     pub(super) rate_limit: Option<u32>,

@@ -29,6 +29,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Sandbox) -> Result<Exit, F
         rate_limit: args.rate_limit,
         lines: args.lines,
         list_lag: args.list_lag,
+        callback_delay: args.callback_delay,
         ..Script::default()
     };
     let text = |name| workspace.config.text(name).map(str::to_owned);
