@@ -8,5 +8,6 @@
 mod architecture;
 mod commands;
 mod crash;
+mod search;
 mod simulated;
 mod support;
