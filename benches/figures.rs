@@ -14,6 +14,7 @@ use exocamp::dialer::run::{AccountLines, Assignment, Dialling, Task};
 use exocamp::dialer::{self, Equipment, Summary};
 use exocamp::domain::campaign::Setting;
 use exocamp::domain::contact::NewContact;
+use exocamp::domain::doubt::Patience;
 use exocamp::domain::ending::RunLimits;
 use exocamp::domain::pace::Allowance;
 use exocamp::domain::phone::PhoneNumber;
@@ -239,6 +240,7 @@ async fn play(script: Script, contacts: u64, settings: &[(&str, &str)]) -> anyho
         allowance: Allowance::Max,
         account_lines: AccountLines::Assumed(10),
         sids_per_look_up: 20,
+        patience: Patience::default(),
     };
     let equipment = Equipment {
         store,

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::failure::{Exit, Failure};
 use super::status::facts;
-use super::view::{StatusView, SummaryView, took};
+use super::view::{StatusView, SummaryView, shown_caller_id, took};
 use super::workspace::Workspace;
 use crate::dialer::Summary;
 use crate::dialer::event::{Ending, Trouble};
 use crate::domain::ending::StoppedBecause;
-use crate::domain::rejection::RejectionClass;
+use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::store::campaigns::Campaign;
 use crate::store::{Store, reports};
 use crate::ui::{Format, table};
@@ -64,8 +64,10 @@ pub(super) fn conclude(
 
 /// Returns the exit code that says how a run ended, or the failure that names the provider's trouble.
 pub(super) fn exit_of(summary: &Summary, stopped_by: Option<Exit>) -> Result<Exit, Failure> {
-    if summary.ending.because == StoppedBecause::Provider
-        && let Some(failure) = trouble(&summary.ending)
+    if matches!(
+        summary.ending.because,
+        StoppedBecause::Provider | StoppedBecause::Breaker
+    ) && let Some(failure) = trouble(&summary.ending)
     {
         return Err(failure);
     }
@@ -73,7 +75,7 @@ pub(super) fn exit_of(summary: &Summary, stopped_by: Option<Exit>) -> Result<Exi
         StoppedBecause::Finished => Exit::Done,
         StoppedBecause::OnlyDoubts => Exit::Doubts,
         StoppedBecause::Signal => stopped_by.unwrap_or(Exit::Interrupted),
-        StoppedBecause::Provider => Exit::Provider,
+        StoppedBecause::Provider | StoppedBecause::Breaker => Exit::Provider,
         StoppedBecause::Hours
         | StoppedBecause::Paused
         | StoppedBecause::Cancelled
@@ -113,8 +115,14 @@ fn explain(because: StoppedBecause) -> &'static str {
         StoppedBecause::MaxCalls => "the calls of `--max-calls` are made",
         StoppedBecause::NothingDue => "nothing is due now",
         StoppedBecause::Provider => "the provider refuses or cannot be reached",
+        StoppedBecause::Breaker => "one reply after another was lost",
         StoppedBecause::Signal => "a signal",
     }
+}
+
+/// Exotel gives its code 35008 for an overload, and for one broken caller id (logged replies).
+fn may_be_the_caller_id(rejection: &Rejection) -> bool {
+    rejection.class == RejectionClass::CallerId || rejection.code.as_deref() == Some("35008")
 }
 
 const CREDENTIALS_HINT: &str = "any of these may be wrong: the key (EXOTEL_AUTH_KEY), the token (EXOTEL_AUTH_TOKEN), \
@@ -122,7 +130,7 @@ const CREDENTIALS_HINT: &str = "any of these may be wrong: the key (EXOTEL_AUTH_
 
 fn trouble(ending: &Ending) -> Option<Failure> {
     Some(match ending.trouble.as_ref()? {
-        Trouble::Refused(rejection) => {
+        Trouble::Refused { rejection, caller_id } => {
             let (message, hint) = match rejection.class {
                 RejectionClass::Credentials => ("the provider refuses the key and token", CREDENTIALS_HINT),
                 RejectionClass::AccountNotFound => ("the provider does not know the account", CREDENTIALS_HINT),
@@ -136,8 +144,18 @@ fn trouble(ending: &Ending) -> Option<Failure> {
                 | RejectionClass::Unavailable
                 | RejectionClass::RateLimited => ("the provider refuses one call after another", "nobody was charged; start again later"),
             };
-            Failure::new(Exit::Provider, rejection.to_string()).context(message).hint(hint)
+            let failure = Failure::new(Exit::Provider, rejection.to_string()).context(message);
+            match caller_id {
+                Some(caller_id) if may_be_the_caller_id(rejection) => failure.hint(format!(
+                    "check the caller id {} in the Exotel dashboard: one that is broken or not this account's is refused like this",
+                    shown_caller_id(*caller_id)
+                )),
+                _ => failure.hint(hint),
+            }
         }
+        Trouble::RepliesLost => Failure::new(Exit::Provider, "trying a call now and then has failed for ten minutes")
+            .context("the replies to calls get lost")
+            .hint("look for the calls with `exocamp settle CAMPAIGN`; the next start tries again"),
         Trouble::Unreachable(why) => Failure::new(Exit::Provider, why.clone())
             .context("the provider cannot be reached")
             .hint("check the network and the region (EXOTEL_SUBDOMAIN); starting again goes on where this stopped"),

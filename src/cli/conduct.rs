@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::failure::{Exit, Failure};
+use super::patience;
 use super::provider::Provider;
 use super::view::shown_time;
 use super::workspace::Workspace;
@@ -34,7 +35,8 @@ pub(super) fn take_lock(
         since: shown_time(now),
     };
     let lock = RunLock::take(&workspace.database(), campaign.id, &me)?;
-    store.write(|tx| runs::recover(tx, campaign.id, now))?;
+    let patience = patience::configured(workspace)?;
+    store.write(|tx| runs::recover(tx, campaign.id, &patience, now))?;
     Ok(lock)
 }
 
@@ -145,6 +147,7 @@ pub(super) async fn conduct(
         allowance: account.allowance,
         account_lines: account.lines,
         sids_per_look_up: account.sids_per_look_up,
+        patience: patience::configured(workspace)?,
     };
     let rolls = Rolls::seeded(fastrand::u64(..));
     let equipment = Equipment {

@@ -126,6 +126,14 @@ impl From<StoreError> for Failure {
                 Exit::Storage,
                 Some("install the newer exocamp that wrote it"),
             ),
+            StoreError::NotDecidable { until: Some(_), .. } => (
+                Exit::Usage,
+                Some("its call may still be under way; `exocamp settle CAMPAIGN` looks for it"),
+            ),
+            StoreError::NotDecidable { until: None, .. } => (
+                Exit::Usage,
+                Some("`exocamp doubts list` shows those that wait for a decision"),
+            ),
             StoreError::Superseded => (
                 Exit::AlreadyRunning,
                 Some("look for the other run with `exocamp status`"),

@@ -12,6 +12,7 @@ mod failure;
 mod import;
 mod init;
 mod list;
+mod patience;
 mod provider;
 mod sandbox;
 mod settle;

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use secrecy::SecretString;
 
 use super::failure::{Exit, Failure};
+use super::patience;
 use super::workspace::Workspace;
 use crate::dialer::run::Dialling;
 use crate::domain::campaign::{Policy, flow_url};
@@ -66,7 +67,7 @@ impl Provider {
             token: secret("EXOTEL_AUTH_TOKEN"),
             base,
         };
-        Self::new(&account, None)
+        Self::new(workspace, &account, None)
     }
 
     /// Opens a sandbox in this process. Needs a runtime.
@@ -89,11 +90,19 @@ impl Provider {
             token: any(),
             base,
         };
-        Self::new(&account, Some(sandbox))
+        Self::new(workspace, &account, Some(sandbox))
     }
 
-    fn new(account: &Account, sandbox: Option<Sandbox>) -> Result<Self, Failure> {
-        let client = Client::new(account, Timeouts::default());
+    fn new(
+        workspace: &Workspace,
+        account: &Account,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self, Failure> {
+        let timeouts = Timeouts {
+            reply: patience::configured(workspace)?.reply_timeout,
+            ..Timeouts::default()
+        };
+        let client = Client::new(account, timeouts);
         let client = client.map_err(|error| {
             Failure::new(Exit::Usage, format!("{error:#}"))
                 .context("cannot set up the way to Exotel")

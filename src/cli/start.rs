@@ -7,7 +7,7 @@ use super::conclusion;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::provider::{self, Provider};
-use super::view::clock_time;
+use super::view::{clock_time, shown_caller_id};
 use super::workspace::{Workspace, read};
 use crate::dialer::run::{Dialling, Task};
 use crate::domain::campaign::{CampaignState, Policy, Setting};
@@ -244,10 +244,7 @@ fn may_call(workspace: &Workspace, counts: &Counts, dialling: &Dialling) -> Resu
         return Ok(true);
     }
     let flow = dialling.flow_url.rsplit('/').next().unwrap_or_default();
-    let caller_id = dialling.caller_id;
-    let caller_id = caller_id
-        .national()
-        .map_or_else(|| caller_id.to_string(), |national| format!("0{national}"));
+    let caller_id = shown_caller_id(dialling.caller_id);
     let people = grouped(counts.pending);
     workspace.ask(&format!(
         "call {people} people from {caller_id} through flow {flow}?"

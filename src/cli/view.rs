@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::dialer::Summary;
 use crate::domain::hours::indian_time;
+use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::Limit;
 use crate::domain::report::Counts;
 use crate::store::reports::{ContactReport, Progress};
@@ -179,6 +180,13 @@ impl From<ContactReport> for ContactView {
                 .unwrap_or_else(|| serde_json::json!({})),
         }
     }
+}
+
+/// Returns an ExoPhone as Exotel and the people who bought it write it.
+pub(super) fn shown_caller_id(caller_id: PhoneNumber) -> String {
+    caller_id
+        .national()
+        .map_or_else(|| caller_id.to_string(), |national| format!("0{national}"))
 }
 
 /// Returns a time as RFC 3339 in Indian time, whole seconds.

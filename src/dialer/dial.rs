@@ -11,13 +11,14 @@ use super::rolls::Rolls;
 use super::run::{Dialling, Run, Task};
 use super::turn::Seen;
 use crate::clock::Moment;
+use crate::domain::breaker;
 use crate::domain::pace::{self, Allowance};
 use crate::domain::plan::{Capacity, Gate, Limit, Lines, Room, Shut};
 use crate::domain::retry::{Reason, Verdict};
 use crate::provider::CallOrder;
 use crate::store::attempts::{self, Intent};
 use crate::store::runs::{self, Scope, Stored};
-use crate::store::{Result, Tx, contacts};
+use crate::store::{Result, Tx, contacts, doubts};
 
 /// How long a contact waits whose number is live in another campaign.
 const BUSY_ELSEWHERE_WAIT: Duration = Duration::from_secs(30);
@@ -59,15 +60,16 @@ impl Dialled {
 /// Writes down as many intents as there is room for, and asks for their calls.
 pub(super) fn dial(
     tx: &Tx<'_>,
-    run: &Run,
+    run: &mut Run,
     now: &Moment,
     rolls: &mut Rolls,
     seen: &Seen<'_>,
     effects: &mut Vec<Effect>,
 ) -> Result<Dialled> {
-    let Task::Dial(dialling) = &run.assignment.task else {
+    let Task::Dial(dialling) = run.assignment.task.clone() else {
         return Ok(Dialled::nothing(WaitsFor::LiveCalls, None));
     };
+    let dialling = &dialling;
     let gate = Gate {
         wall: now.wall,
         phase: run.phase,
@@ -75,6 +77,7 @@ pub(super) fn dial(
         state: seen.campaign.state,
         calendar: &seen.policy.calendar,
         ending: run.ending.map(|(because, _)| because),
+        breaker: breaker(tx, run, now)?,
     };
     if let Some(shut) = gate.shut() {
         return Ok(held_back(shut, now));
@@ -110,6 +113,7 @@ pub(super) fn dial(
         permitted.push(start);
     }
     if let Some(last) = permitted.last() {
+        run.breaker.tries();
         write_pace(tx, run, seen, *last, now)?;
         if run.assignment.allowance != Allowance::Max {
             runs::note_requests(tx, &run.assignment.account, &permitted, false, now)?;
@@ -127,10 +131,26 @@ pub(super) fn dial(
     })
 }
 
+/// Returns until when the breaker keeps everybody from being called, if it does; not known where it waits for answers.
+fn breaker(tx: &Tx<'_>, run: &Run, now: &Moment) -> Result<Option<Option<Duration>>> {
+    Ok(match run.breaker.verdict(now.since_boot) {
+        breaker::Verdict::Closed => None,
+        breaker::Verdict::Waits(until) => Some(Some(until)),
+        breaker::Verdict::NeedsGet | breaker::Verdict::GivesUp => Some(None),
+        breaker::Verdict::MayTry => {
+            let long_ago = now.wall.saturating_sub(breaker::LOOKED_FOR_AFTER);
+            let long_ago = long_ago.unwrap_or(now.wall);
+            let unlooked = doubts::is_any_unlooked(tx, run.assignment.campaign, long_ago)?;
+            unlooked.then_some(None)
+        }
+    })
+}
+
 fn held_back(shut: Shut, now: &Moment) -> Dialled {
     match shut {
         Shut::Greeting => Dialled::nothing(WaitsFor::Greeting, None),
         Shut::FirstReply => Dialled::nothing(WaitsFor::FirstReply, None),
+        Shut::Breaker(until) => Dialled::nothing(WaitsFor::Breaker, until),
         Shut::Hours(opens) => Dialled::nothing(
             WaitsFor::Hours(opens),
             opens.map(|at: Timestamp| now.since_boot_at(at)),
@@ -156,17 +176,22 @@ fn permit(
     start: Duration,
 ) -> Result<Effect> {
     let key = rolls.attempt_key(now.wall);
+    let caller_id = seen.policy.caller_id.unwrap_or(dialling.caller_id);
     let intent = Intent {
         run: run.assignment.run,
         campaign: seen.campaign.id,
         contact: person.contact,
         key: &key,
         send_at: now.wall_at(start),
+        caller_id,
+        ring: seen.policy.ring,
+        talk_limit: seen.policy.talk_limit,
+        callback_hash: None,
     };
     let attempt = attempts::record_intent(tx, &intent, now.wall)?;
     let order = CallOrder {
         number: person.number,
-        caller_id: seen.policy.caller_id.unwrap_or(dialling.caller_id),
+        caller_id,
         flow_url: seen
             .policy
             .flow
@@ -183,6 +208,7 @@ fn permit(
         attempt,
         order,
         send_at: start,
+        send_at_wall: now.wall_at(start),
         per_minute,
     })
 }

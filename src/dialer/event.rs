@@ -5,10 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::call::{CallReport, CallSid};
+use crate::domain::doubt::Scan;
 use crate::domain::ending::StoppedBecause;
+use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::Limit;
+use crate::domain::rejection::Rejection;
 use crate::domain::report::Counts;
-use crate::provider::{Answer, CallOrder, Greeting, Reply};
+use crate::provider::{Answer, CallOrder, Greeting, Page, PageMark, Reply, Search};
 use crate::store::attempts::AttemptId;
 
 /// Something that happened. A turn hears a batch of them, so that many replies and intents share one sync.
@@ -39,6 +42,13 @@ pub enum Event {
         /// The call, if the provider knows it.
         answer: Answer<Option<CallReport>>,
     },
+    /// The answer to [`Effect::Search`].
+    Searched {
+        /// What was looked for, and what earlier pages have shown.
+        quest: Box<Quest>,
+        /// The page.
+        answer: Answer<Page>,
+    },
     /// The planned time has come, or it is time to look whether another terminal has changed something.
     Woke,
     /// Somebody asked to stop: nothing new, but open POSTs are waited for.
@@ -63,6 +73,8 @@ pub enum Effect {
         order: CallOrder,
         /// Not before this time since boot; much later than this, it must not be sent at all.
         send_at: Duration,
+        /// What the wall clock will show then, unless somebody sets it.
+        send_at_wall: Timestamp,
         /// How many calls of this campaign may start in any minute, if that is limited.
         per_minute: Option<u32>,
     },
@@ -80,6 +92,21 @@ pub enum Effect {
         /// Its call.
         sid: CallSid,
     },
+    /// Read a page of the provider's list for the sake of doubts.
+    Search(Box<Quest>),
+}
+
+/// A search for the calls of doubts, page by page.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Quest {
+    /// What to look for.
+    pub search: Search,
+    /// The doubts it is for.
+    pub doubts: Vec<AttemptId>,
+    /// What earlier pages have shown.
+    pub scan: Scan,
+    /// The page to read next; the first if none.
+    pub page: Option<PageMark>,
 }
 
 /// What a run waits for when it does not dial.
@@ -91,6 +118,8 @@ pub enum WaitsFor {
     Greeting,
     /// The reply to its first call.
     FirstReply,
+    /// That lost replies stop: it looks for the calls, then tries one.
+    Breaker,
     /// The calling hours; opening then, if ever.
     Hours(Option<Timestamp>),
     /// `resume`.
@@ -133,7 +162,14 @@ pub struct Ending {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Trouble {
     /// It refuses; the class says whom it blames.
-    Refused(crate::domain::rejection::Rejection),
+    Refused {
+        /// What it said.
+        rejection: Rejection,
+        /// The ExoPhone that was shown, where people were being called.
+        caller_id: Option<PhoneNumber>,
+    },
+    /// One reply after another was lost.
+    RepliesLost,
     /// It cannot be reached or understood.
     Unreachable(String),
     /// Its clock and ours are too far apart, by this many seconds (positive: ours is ahead).

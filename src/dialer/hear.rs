@@ -7,20 +7,21 @@ use std::time::Duration;
 use super::event::{Effect, Event, Trouble};
 use super::rolls::Rolls;
 use super::run::{InARow, Run, Task};
-use super::trouble;
+use super::{search, trouble};
 use crate::clock::Moment;
 use crate::domain::attempt::{AttemptState, Doubt, Evidence, NotSent};
 use crate::domain::call::{CallReport, CallSid};
 use crate::domain::campaign::Policy;
+use crate::domain::clocks;
+use crate::domain::doubt::Patience;
 use crate::domain::ending::StoppedBecause;
 use crate::domain::pace::Allowance;
 use crate::domain::plan::Phase;
 use crate::domain::rejection::Blame;
 use crate::domain::tracking;
 use crate::provider::{Answer, Greeting, LookUpFailure, Reply};
-use crate::store::attempts::{self, AttemptId, Source, Terms};
-use crate::store::campaigns;
-use crate::store::{Result, Tx, looks, runs};
+use crate::store::attempts::{self, AttemptId, Merged, Source, Terms};
+use crate::store::{Result, Tx, campaigns, candidates, doubts, incidents, looks, runs};
 
 /// What hearing needs.
 pub(super) struct Scene<'a, 'tx> {
@@ -29,14 +30,11 @@ pub(super) struct Scene<'a, 'tx> {
     pub(super) now: &'a Moment,
     pub(super) rolls: &'a mut Rolls,
     pub(super) policy: &'a Policy,
-    pub(super) doubt_holds_line: Duration,
+    pub(super) patience: &'a Patience,
     /// What a call has turned out to last so far.
     pub(super) typical_call: Option<Duration>,
     pub(super) effects: &'a mut Vec<Effect>,
 }
-
-/// How far the provider's clock and ours may be apart.
-const CLOCKS_MAY_DIFFER: i64 = 120;
 
 /// Tries of the first GET before the provider is taken for unreachable.
 const TRIES: u32 = 3;
@@ -47,6 +45,7 @@ pub(super) fn hear_all(scene: &mut Scene<'_, '_>, events: &[Event]) -> Result<()
     for event in events {
         hear(scene, event)?;
     }
+    trouble::mind_the_breaker(scene)?;
     let (id, now) = (scene.run.assignment.campaign, scene.now.since_boot);
     if let Some(typical) = scene.typical_call
         && scene.typical_call != known
@@ -67,6 +66,7 @@ fn hear(scene: &mut Scene<'_, '_>, event: &Event) -> Result<()> {
         Event::Replied { attempt, reply } => replied(scene, *attempt, reply),
         Event::Listed { asked, answer } => listed(scene, asked, answer),
         Event::LookedUp { attempt, answer } => looked_up(scene, *attempt, answer),
+        Event::Searched { quest, answer } => search::searched(scene, quest, answer),
         Event::Woke => Ok(()),
         Event::StopAsked => {
             scene.run.end(StoppedBecause::Signal, scene.now);
@@ -75,22 +75,27 @@ fn hear(scene: &mut Scene<'_, '_>, event: &Event) -> Result<()> {
         Event::LeaveAsked => {
             scene.run.end(StoppedBecause::Signal, scene.now);
             // Whatever was permitted and not answered may have been sent.
-            runs::recover(scene.tx, scene.run.assignment.campaign, scene.now.wall)
+            recover(scene)
         }
     }
 }
 
 fn started(scene: &mut Scene<'_, '_>) -> Result<()> {
-    runs::recover(scene.tx, scene.run.assignment.campaign, scene.now.wall)?;
-    looks::at_all(
-        scene.tx,
-        scene.run.assignment.campaign,
-        scene.now.since_boot,
-    )?;
+    recover(scene)?;
+    let id = scene.run.assignment.campaign;
+    looks::at_all(scene.tx, id, scene.now.since_boot)?;
+    if scene.run.assignment.task == Task::Settle {
+        doubts::look_for_all(scene.tx, id, scene.now.wall)?;
+    }
     greet(scene, Duration::ZERO)
 }
 
-fn greet(scene: &mut Scene<'_, '_>, wait: Duration) -> Result<()> {
+fn recover(scene: &Scene<'_, '_>) -> Result<()> {
+    let id = scene.run.assignment.campaign;
+    runs::recover(scene.tx, id, scene.patience, scene.now.wall)
+}
+
+pub(super) fn greet(scene: &mut Scene<'_, '_>, wait: Duration) -> Result<()> {
     let (tx, now) = (scene.tx, scene.now);
     let account = &scene.run.assignment.account;
     // Other campaigns of the account may have used up the allowance, or been told to leave the provider alone.
@@ -109,15 +114,17 @@ fn greet(scene: &mut Scene<'_, '_>, wait: Duration) -> Result<()> {
 }
 
 fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
+    if let Ok(Greeting { date: Some(theirs) }) = answer
+        && let Some(apart) = clocks::disagree(scene.now.wall, *theirs)
+    {
+        scene.run.end_in_trouble(Trouble::Clocks(apart), scene.now);
+        return Ok(());
+    }
+    if scene.run.phase != Phase::Greeting {
+        return probed(scene, answer);
+    }
     match answer {
-        Ok(greeting) => {
-            let apart = greeting
-                .date
-                .map_or(0, |theirs| scene.now.wall.duration_since(theirs).as_secs());
-            if apart.abs() > CLOCKS_MAY_DIFFER {
-                scene.run.end_in_trouble(Trouble::Clocks(apart), scene.now);
-                return Ok(());
-            }
+        Ok(_) => {
             scene.run.phase = Phase::Alone;
             scene.run.in_a_row = InARow::default();
             if matches!(scene.run.assignment.task, Task::Dial(_)) {
@@ -131,7 +138,8 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
             trouble::account_refused(scene, rejection)
         }
         Err(failure) if scene.run.greetings >= TRIES => {
-            scene.run.end_in_trouble(trouble::of(failure), scene.now);
+            let trouble = trouble::of(scene, failure);
+            scene.run.end_in_trouble(trouble, scene.now);
             Ok(())
         }
         Err(failure) => {
@@ -143,6 +151,31 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
                 wait = rejection.retry_after.unwrap_or(wait);
             }
             greet(scene, wait)
+        }
+    }
+}
+
+/// The breaker wanted to know whether the provider can be reached at all.
+fn probed(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
+    scene.run.is_probing = false;
+    match answer {
+        Ok(_) => {
+            scene.run.in_a_row.look_ups_have_succeeded();
+            scene.run.breaker.reached();
+            // The next call is tried alone.
+            scene.run.phase = Phase::Alone;
+            Ok(())
+        }
+        Err(failure) => {
+            scene.run.breaker.not_reached(scene.now.since_boot);
+            match failure {
+                LookUpFailure::Refused(rejection)
+                    if matches!(rejection.class.blame(), Blame::Account | Blame::Allowance) =>
+                {
+                    trouble::refused(scene, rejection)
+                }
+                _ => Ok(()),
+            }
         }
     }
 }
@@ -162,9 +195,12 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
         Reply::InDoubt(doubt) => Evidence::Silent(doubt.clone()),
         Reply::NotSent(why) => Evidence::NotSent(why.clone()),
     };
-    let moved = merge(scene, attempt, &evidence, Source::Reply)?;
-    match (&evidence, moved) {
-        (Evidence::Placed(_), true) => {
+    let merged = merge(scene, attempt, &evidence, Source::Reply)?;
+    let now = scene.now.since_boot;
+    match (&evidence, merged.moved) {
+        // A callback may have overtaken the reply, so that nothing moves any more.
+        (Evidence::Placed(sid), _) if merged.state.sid() == Some(sid) => {
+            scene.run.breaker.answered(now);
             scene.run.calls_placed += 1;
             scene.run.phase = Phase::Open;
             scene.run.in_a_row = InARow::default();
@@ -172,12 +208,16 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
                 scene.now.since_boot + tracking::next_look(Duration::ZERO, scene.typical_call);
             looks::again(scene.tx, attempt, first_look)
         }
-        (Evidence::Rejected(rejection), _) => trouble::refused(scene, rejection),
+        (Evidence::Rejected(rejection), _) => {
+            scene.run.breaker.answered(now);
+            trouble::refused(scene, rejection)
+        }
         (Evidence::NotSent(why @ NotSent::NoConnection(_)), _) => {
             trouble::unreachable(scene, &Trouble::Unreachable(why.to_string()))
         }
         (Evidence::Silent(_), true) => {
             scene.run.doubts += 1;
+            scene.run.breaker.lost(now);
             Ok(())
         }
         _ => Ok(()),
@@ -232,9 +272,18 @@ fn looked_up(
 
 fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> Result<()> {
     let ours = attempts::number(scene.tx, attempt)?;
-    if report.number.is_some_and(|theirs| theirs != ours) {
+    let is_known = attempts::state(scene.tx, attempt)?.sid() == Some(&report.sid);
+    // Of a call that the attempt's own reply has named, the number may be missing; of a candidate it may not.
+    let is_theirs = match report.number {
+        Some(theirs) => theirs != ours,
+        None => !is_known,
+    };
+    if is_theirs {
         tracing::warn!(attempt = %attempt, "the provider shows another number for this call; its report is not used");
-        return Ok(());
+        let detail = "the provider shows another number for the call that was named";
+        let (now, kind) = (scene.now.wall, incidents::Kind::ForeignSid);
+        candidates::settle(scene.tx, attempt, &report.sid, candidates::Verdict::Refuted)?;
+        return incidents::record(scene.tx, attempt, kind, &report.sid, detail, now);
     }
     let evidence = Evidence::Seen(report.clone());
     let whose = attempts::campaign(scene.tx, attempt)?;
@@ -247,8 +296,8 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
     };
     let policy = theirs.as_ref().unwrap_or(scene.policy);
     let terms = Terms {
-        retry: &policy.retry,
-        doubt_holds_line: scene.doubt_holds_line,
+        policy,
+        patience: scene.patience,
     };
     let merged = attempts::merge_evidence(
         scene.tx,
@@ -258,6 +307,18 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
         &terms,
         scene.now.wall,
     )?;
+    if !is_known {
+        let is_its = merged.state.sid() == Some(&report.sid);
+        let verdict = if is_its {
+            candidates::Verdict::Confirmed
+        } else {
+            candidates::Verdict::Refuted
+        };
+        candidates::settle(scene.tx, attempt, &report.sid, verdict)?;
+        if is_its && merged.state.name().is_live() {
+            looks::again(scene.tx, attempt, scene.now.since_boot)?;
+        }
+    }
     if !is_ours {
         return Ok(());
     }
@@ -273,22 +334,19 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
     Ok(())
 }
 
-fn merge(
+pub(super) fn merge(
     scene: &mut Scene<'_, '_>,
     attempt: AttemptId,
     evidence: &Evidence,
     source: Source,
-) -> Result<bool> {
+) -> Result<Merged> {
     let terms = terms(scene);
-    Ok(
-        attempts::merge_evidence(scene.tx, attempt, evidence, source, &terms, scene.now.wall)?
-            .moved,
-    )
+    attempts::merge_evidence(scene.tx, attempt, evidence, source, &terms, scene.now.wall)
 }
 
-fn terms<'a>(scene: &Scene<'a, '_>) -> Terms<'a> {
+pub(super) fn terms<'a>(scene: &Scene<'a, '_>) -> Terms<'a> {
     Terms {
-        retry: &scene.policy.retry,
-        doubt_holds_line: scene.doubt_holds_line,
+        policy: scene.policy,
+        patience: scene.patience,
     }
 }

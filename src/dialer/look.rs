@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::dial::free_lines;
 use super::event::Effect;
 use super::run::{Run, Task};
+use super::search;
 use super::turn::Seen;
 use crate::clock::Moment;
 use crate::domain::ending::StoppedBecause;
@@ -30,7 +31,10 @@ pub(super) fn look(
 ) -> Result<Option<Duration>> {
     let leaving = matches!(
         run.ending,
-        Some((StoppedBecause::Signal | StoppedBecause::Provider, _))
+        Some((
+            StoppedBecause::Signal | StoppedBecause::Provider | StoppedBecause::Breaker,
+            _
+        ))
     );
     if run.phase == Phase::Greeting || leaving {
         return Ok(None);
@@ -40,6 +44,19 @@ pub(super) fn look(
     let mut room = allowed.min(AT_ONCE.saturating_sub(run.look_ups_under_way)) as usize;
     let mut asked = Vec::new();
     if room > 0 {
+        // Somebody may be waiting to be called, or not to be called, on what these show.
+        asked.extend(search::about_doubts(tx, run, now, seen)?);
+    }
+    if room > asked.len() {
+        asked.extend(search::about_candidates(
+            tx,
+            run,
+            now,
+            seen,
+            room - asked.len(),
+        )?);
+    }
+    if room > asked.len() {
         asked.extend(about_blockers(tx, run, now, seen)?);
     }
     while room > asked.len() {
@@ -62,7 +79,11 @@ pub(super) fn look(
     }
     effects.extend(asked);
     if room > 0 {
-        return looks::next(tx, seen.campaign.id);
+        let next = [
+            looks::next(tx, seen.campaign.id)?,
+            search::next_at(tx, run, now)?,
+        ];
+        return Ok(next.into_iter().flatten().min());
     }
     // Either an answer comes first, or the allowance eases; a tenth of it is kept, so that the wait is never long.
     let soon = now.since_boot + Duration::from_secs(1);

@@ -11,6 +11,7 @@ mod look;
 mod minute;
 pub mod rolls;
 pub mod run;
+mod search;
 mod trouble;
 pub mod turn;
 
@@ -26,17 +27,14 @@ use self::rolls::Rolls;
 use self::run::{Assignment, Run};
 use self::turn::{Turned, turn};
 use crate::clock::{Clock, Moment};
-use crate::domain::attempt::NotSent;
 use crate::domain::call::Window;
+use crate::domain::pace::may_still_be_sent;
 use crate::exotel::Client;
 use crate::provider::Reply;
 use crate::store::{Store, StoreError};
 
 /// The longest wait between two turns, so that a pause from another terminal is seen well within a second.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
-
-/// A call that could not be sent within this time of its plan is not sent: the machine slept or was stopped.
-pub const LATEST_SEND: Duration = Duration::from_secs(5);
 
 /// The bulk list looks back 31 days by itself; for older calls it is told from when.
 const LIST_LOOKS_BACK: Duration = Duration::from_secs(30 * 86_400);
@@ -171,6 +169,7 @@ impl Hands {
                 attempt,
                 order,
                 send_at,
+                send_at_wall,
                 per_minute,
             } => {
                 let starts = self.starts.clone();
@@ -178,8 +177,10 @@ impl Hands {
                     sleep_until(clock, send_at).await;
                     let reply = loop {
                         let now = clock.since_boot();
-                        if now.saturating_sub(send_at) > LATEST_SEND {
-                            break Reply::NotSent(NotSent::Late);
+                        let late = now.saturating_sub(send_at);
+                        let late_by_the_wall = clock.wall().duration_since(send_at_wall);
+                        if let Err(why) = may_still_be_sent(late, late_by_the_wall) {
+                            break Reply::NotSent(why);
                         }
                         match starts.admit(now, per_minute) {
                             Ok(()) => break client.connect(&order).await,
@@ -210,6 +211,10 @@ impl Hands {
                     asked: calls,
                     answer,
                 }
+            }),
+            Effect::Search(quest) => self.tasks.spawn(async move {
+                let answer = client.search(&quest.search, quest.page.as_ref()).await;
+                Event::Searched { quest, answer }
             }),
             Effect::LookUp { attempt, sid } => self.tasks.spawn(async move {
                 Event::LookedUp {

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
-use super::event::Trouble;
+use super::event::{Quest, Trouble};
 use crate::clock::Moment;
+use crate::domain::breaker::Breaker;
+use crate::domain::doubt::Patience;
 use crate::domain::ending::{RunLimits, StoppedBecause};
 use crate::domain::pace::Allowance;
 use crate::domain::phone::PhoneNumber;
@@ -69,6 +71,8 @@ pub struct Assignment {
     pub account_lines: AccountLines,
     /// How many Sids go into one look-up: 20 as Exotel recommends, at most 100.
     pub sids_per_look_up: usize,
+    /// How long lost calls are given to show up.
+    pub patience: Patience,
 }
 
 /// A run under way.
@@ -83,6 +87,12 @@ pub struct Run {
     pub(super) paused_since: Option<Duration>,
     pub(super) greetings: u32,
     pub(super) look_ups_under_way: u32,
+    /// A search for doubts goes on; its next page, once it is known.
+    pub(super) is_searching: bool,
+    pub(super) next_page: Option<Box<Quest>>,
+    pub(super) breaker: Breaker,
+    /// A GET for the breaker's sake is under way.
+    pub(super) is_probing: bool,
     pub(super) in_a_row: InARow,
     pub(super) calls_placed: u64,
     /// Calls that this run may or may not have placed.
@@ -132,6 +142,10 @@ impl Run {
             paused_since: None,
             greetings: 0,
             look_ups_under_way: 0,
+            is_searching: false,
+            next_page: None,
+            breaker: Breaker::default(),
+            is_probing: false,
             in_a_row: InARow::default(),
             calls_placed: 0,
             doubts: 0,
@@ -166,7 +180,7 @@ impl Run {
     pub(super) fn end(&mut self, because: StoppedBecause, now: &Moment) {
         let rank = |because| match because {
             StoppedBecause::Signal => 2,
-            StoppedBecause::Provider => 1,
+            StoppedBecause::Provider | StoppedBecause::Breaker => 1,
             _ => 0,
         };
         if self

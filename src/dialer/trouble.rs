@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use super::event::Trouble;
-use super::hear::Scene;
+use super::hear::{self, Scene};
 use super::run::Task;
+use crate::domain::breaker::Verdict;
 use crate::domain::campaign::CampaignState;
+use crate::domain::ending::StoppedBecause;
 use crate::domain::plan::Phase;
 use crate::domain::rejection::{Blame, Rejection};
 use crate::provider::LookUpFailure;
@@ -29,12 +31,23 @@ const FAILED_LOOK_UPS_TAKE: Duration = Duration::from_secs(60);
 const FAILED_SETTLING: u32 = 3;
 
 /// Returns what a look-up's failure says of the provider.
-pub(super) fn of(failure: &LookUpFailure) -> Trouble {
+pub(super) fn of(scene: &Scene<'_, '_>, failure: &LookUpFailure) -> Trouble {
     match failure {
-        LookUpFailure::Refused(rejection) => Trouble::Refused(rejection.clone()),
+        LookUpFailure::Refused(rejection) => refusal(scene, rejection),
         LookUpFailure::Unreachable(_) | LookUpFailure::Unreadable(_) => {
             Trouble::Unreachable(failure.to_string())
         }
+    }
+}
+
+fn refusal(scene: &Scene<'_, '_>, rejection: &Rejection) -> Trouble {
+    let caller_id = match &scene.run.assignment.task {
+        Task::Dial(dialling) => Some(scene.policy.caller_id.unwrap_or(dialling.caller_id)),
+        Task::Settle => None,
+    };
+    Trouble::Refused {
+        rejection: rejection.clone(),
+        caller_id,
     }
 }
 
@@ -68,9 +81,12 @@ pub(super) fn refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Resul
 
 /// Pauses the campaign at once; the next start whose first GET succeeds takes it up again.
 pub(super) fn account_refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Result<()> {
-    scene
-        .run
-        .end_in_trouble(Trouble::Refused(rejection.clone()), scene.now);
+    let trouble = refusal(scene, rejection);
+    scene.run.end_in_trouble(trouble, scene.now);
+    pause(scene, &rejection.to_string())
+}
+
+fn pause(scene: &Scene<'_, '_>, why: &str) -> Result<()> {
     let id = scene.run.assignment.campaign;
     let campaign = campaigns::get(scene.tx, id)?;
     // What a person has decided stands.
@@ -82,7 +98,7 @@ pub(super) fn account_refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) 
     campaigns::pause(
         scene.tx,
         id,
-        &PausedBy::Exocamp(rejection.to_string()),
+        &PausedBy::Exocamp(why.to_owned()),
         scene.now.wall,
     )
 }
@@ -124,7 +140,10 @@ pub(super) fn look_up_failed(
         {
             refused(scene, rejection)
         }
-        LookUpFailure::Unreachable(_) => unreachable(scene, &of(failure)),
+        LookUpFailure::Unreachable(_) => {
+            let trouble = of(scene, failure);
+            unreachable(scene, &trouble)
+        }
         LookUpFailure::Refused(_) | LookUpFailure::Unreadable(_) => {
             let now = scene.now.since_boot;
             let row = &mut scene.run.in_a_row;
@@ -137,10 +156,27 @@ pub(super) fn look_up_failed(
                     && now - since >= FAILED_LOOK_UPS_TAKE
             };
             if gives_up {
-                scene.run.end_in_trouble(of(failure), scene.now);
+                let trouble = of(scene, failure);
+                scene.run.end_in_trouble(trouble, scene.now);
             }
             Ok(())
         }
+    }
+}
+
+/// Does what the breaker wants: a GET, or the end of the run.
+pub(super) fn mind_the_breaker(scene: &mut Scene<'_, '_>) -> Result<()> {
+    match scene.run.breaker.verdict(scene.now.since_boot) {
+        Verdict::NeedsGet if !scene.run.is_probing && scene.run.ending.is_none() => {
+            scene.run.is_probing = true;
+            hear::greet(scene, Duration::ZERO)
+        }
+        Verdict::GivesUp if scene.run.ending.is_none() => {
+            scene.run.trouble.get_or_insert(Trouble::RepliesLost);
+            scene.run.end(StoppedBecause::Breaker, scene.now);
+            pause(scene, "the replies to calls get lost")
+        }
+        _ => Ok(()),
     }
 }
 
@@ -168,6 +204,7 @@ mod tests {
     use crate::dialer::run::{AccountLines, Assignment, Dialling, Run};
     use crate::dialer::turn::turn;
     use crate::domain::contact::NewContact;
+    use crate::domain::doubt::Patience;
     use crate::domain::ending::RunLimits;
     use crate::domain::pace::Allowance;
     use crate::domain::phone::PhoneNumber;
@@ -207,6 +244,7 @@ mod tests {
                 allowance: Allowance::DEFAULT,
                 account_lines: AccountLines::Assumed(10),
                 sids_per_look_up: 20,
+                patience: Patience::default(),
             };
             let mut now = Moment {
                 wall,

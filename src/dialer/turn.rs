@@ -12,8 +12,10 @@ use super::hear::{self, Scene};
 use super::look::look;
 use super::rolls::Rolls;
 use super::run::{Run, Task};
+use super::search;
 use crate::clock::Moment;
 use crate::domain::campaign::{CampaignState, Policy};
+use crate::domain::doubt;
 use crate::domain::ending::{self, Departure, Prospect, StoppedBecause};
 use crate::domain::pace::{Allowance, LastMinute};
 use crate::domain::plan::Phase;
@@ -35,9 +37,6 @@ pub struct Turned {
     /// The run is over, and this is how it ended.
     pub over: Option<Ending>,
 }
-
-/// A doubt holds its line as long as the call may ring, and two minutes more.
-const DOUBT_HOLDS_LINE_BEYOND_RING: Duration = Duration::from_secs(120);
 
 /// What a turn has read before it acts.
 pub(super) struct Seen<'a> {
@@ -62,7 +61,7 @@ pub fn turn(
     let id = run.assignment.campaign;
     runs::assert_current(tx, run.assignment.run, id)?;
     let policy = campaigns::policy(tx, id)?;
-    let doubt_holds_line = policy.ring + DOUBT_HOLDS_LINE_BEYOND_RING;
+    let patience = run.assignment.patience.clone();
     let mut effects = Vec::new();
     let typical_call = campaigns::get(tx, id)?.typical_call;
     let mut scene = Scene {
@@ -71,7 +70,7 @@ pub fn turn(
         now,
         rolls,
         policy: &policy,
-        doubt_holds_line,
+        patience: &patience,
         typical_call,
         effects: &mut effects,
     };
@@ -80,7 +79,7 @@ pub fn turn(
     let campaign = campaigns::get(tx, id)?;
     let holds = LineHolds {
         call: tracking::must_have_ended_after(policy.ring, policy.talk_limit),
-        doubt: doubt_holds_line,
+        doubt: doubt::holds_line_for(policy.ring),
     };
     let live = live::count(tx, id, &run.assignment.account, holds, now.wall)?;
     let seen = Seen {
@@ -203,6 +202,7 @@ fn leave(
         live: seen.live.calls,
         pending: counts.pending,
         held: counts.held,
+        looking: search::goes_on(tx, run, now)? || run.look_ups_under_way > 0,
     };
     let nothing_goes_on = open_posts == 0 && seen.live.calls == 0;
     if nothing_goes_on && counts.pending > 0 && contacts::wait_only_for_doubts(tx, id, now.wall)? {
@@ -258,7 +258,8 @@ fn settled(
     }
     let id = run.assignment.campaign;
     let is_due = looks::next(tx, id)?.is_some_and(|next| next <= now.since_boot);
-    let asked_all = !is_due && !looks::is_price_due(tx, id, now.wall)?;
+    let asked_all =
+        !is_due && !looks::is_price_due(tx, id, now.wall)? && !search::goes_on(tx, run, now)?;
     let answered_all =
         run.look_ups_under_way == 0 && (departure.live == 0 || !run.in_a_row.look_ups_fail());
     if run.phase == Phase::Greeting || !asked_all || !answered_all {
@@ -274,7 +275,7 @@ fn end_wakes_at(run: &Run, now: &Moment) -> Option<Duration> {
     let longest = limits.max_runtime.map(|most| run.began.since_boot + most);
     let since = run.ending.map(|(_, since)| since).or(run.paused_since);
     let followed = since.map(|since| since + ending::FOLLOW_LIVE_CALLS);
-    [until, longest, followed]
+    [until, longest, followed, run.breaker.gives_up_at()]
         .into_iter()
         .flatten()
         .filter(|at| *at > now.since_boot)

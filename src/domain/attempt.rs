@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::call::{CallReport, CallSid, CallStatus, Outcome};
+use super::doubt::Grade;
 use super::rejection::Rejection;
 
 /// Why an attempt may or may not have been placed.
@@ -41,6 +42,18 @@ pub enum NotSent {
     /// The time to send it had passed before it was sent: the machine slept or was stopped.
     #[error("this machine slept or was stopped before the call could be sent")]
     Late,
+    /// The wall clock was set between the permission and the sending, so that the permission is worth nothing.
+    #[error("this machine's clock was set before the call could be sent")]
+    ClockSet,
+}
+
+/// What a person says of an attempt that nobody can say anything else about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// It was not placed: its contact may be rung again.
+    NotPlaced,
+    /// It was placed, or is to be taken for placed: its contact is done.
+    PresumedPlaced,
 }
 
 /// What somebody learnt about one attempt.
@@ -58,6 +71,12 @@ pub enum Evidence {
     Seen(CallReport),
     /// A day has passed since the call was accepted, and no look-up has shown its end.
     NeverEnded,
+    /// The provider's list was read to its end, twice, when the call must have been in it, and did not show it.
+    Absent(Grade),
+    /// The provider's list shows several calls that may be this one, or contradicts itself.
+    Ambiguous,
+    /// A person has decided.
+    Decided(Decision),
 }
 
 /// How far an attempt is, with what must be known at that point.
@@ -307,6 +326,12 @@ pub fn merge(state: &AttemptState, evidence: &Evidence) -> Option<AttemptState> 
         (S::Accepted(sid) | S::InProgress(sid), Evidence::NeverEnded) => {
             Some(S::OutcomeUnknown(sid.clone()))
         }
+        // However the search ends, it is a person who decides.
+        (S::InDoubt, Evidence::Absent(_) | Evidence::Ambiguous | Evidence::Decided(_)) => {
+            Some(S::Held)
+        }
+        (S::Held, Evidence::Decided(Decision::NotPlaced)) => Some(S::NotPlaced),
+        (S::Held, Evidence::Decided(Decision::PresumedPlaced)) => Some(S::PresumedPlaced),
         _ => None,
     }
 }
@@ -342,6 +367,10 @@ mod tests {
             Just(Evidence::NotSent(NotSent::Late)),
             Just(Evidence::Silent(Doubt::TimedOut)),
             Just(Evidence::NeverEnded),
+            Just(Evidence::Absent(Grade::Strong)),
+            Just(Evidence::Ambiguous),
+            Just(Evidence::Decided(Decision::NotPlaced)),
+            Just(Evidence::Decided(Decision::PresumedPlaced)),
             prop_oneof![Just("a1"), Just("b2")].prop_map(|name| Evidence::Placed(sid(name))),
             report(CallStatus::Running),
             report(CallStatus::Ended(Outcome::Busy)),
@@ -393,6 +422,30 @@ mod tests {
             Evidence::NotSent(NotSent::Late),
         ] {
             assert_eq!(merge(&doubt, &nothing), None);
+        }
+    }
+
+    #[test]
+    fn only_a_person_leads_from_doubt_to_another_call() {
+        let held = [Evidence::Absent(Grade::Strong), Evidence::Ambiguous]
+            .map(|evidence| merge(&AttemptState::InDoubt, &evidence));
+        assert_eq!(held, [Some(AttemptState::Held), Some(AttemptState::Held)]);
+        for evidence in [
+            Evidence::Absent(Grade::Strong),
+            Evidence::Ambiguous,
+            Evidence::Silent(Doubt::TimedOut),
+            Evidence::NeverEnded,
+        ] {
+            assert_eq!(merge(&AttemptState::Held, &evidence), None, "{evidence:?}");
+        }
+        let decided = Evidence::Decided(Decision::NotPlaced);
+        assert_eq!(
+            merge(&AttemptState::Held, &decided),
+            Some(AttemptState::NotPlaced)
+        );
+        let placed = AttemptState::Accepted(sid("a1"));
+        for state in [AttemptState::Intent, placed, AttemptState::NotPlaced] {
+            assert_eq!(merge(&state, &decided), None, "{}", state.name());
         }
     }
 

@@ -133,11 +133,13 @@ pub enum Setting {
     CallerId,
     /// The flow's address.
     Flow,
+    /// Whether a call is placed anew that was proven not to have been placed.
+    RedialIfProvenNotPlaced,
 }
 
 impl Setting {
     /// All settings.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rate,
         Self::Lines,
         Self::Hours,
@@ -149,6 +151,7 @@ impl Setting {
         Self::Ring,
         Self::CallerId,
         Self::Flow,
+        Self::RedialIfProvenNotPlaced,
     ];
 
     /// Returns the key as flags and the database spell it.
@@ -165,6 +168,7 @@ impl Setting {
             Self::Ring => "ring",
             Self::CallerId => "caller-id",
             Self::Flow => "flow",
+            Self::RedialIfProvenNotPlaced => "redial-if-proven-not-placed",
         }
     }
 }
@@ -204,6 +208,8 @@ pub struct Policy {
     pub caller_id: Option<PhoneNumber>,
     /// The flow's address; `None` for the configured one.
     pub flow: Option<String>,
+    /// Whether a doubt whose call is proven absent, by strong evidence, counts as not placed without asking a person.
+    pub redial_if_proven_not_placed: bool,
 }
 
 impl Default for Policy {
@@ -217,6 +223,7 @@ impl Default for Policy {
             ring: Duration::from_secs(30),
             caller_id: None,
             flow: None,
+            redial_if_proven_not_placed: false,
         }
     }
 }
@@ -250,6 +257,9 @@ impl Policy {
                 );
             }
             Setting::Flow => self.flow = Some(flow_url(value)?),
+            Setting::RedialIfProvenNotPlaced => {
+                self.redial_if_proven_not_placed = yes_or_no(value)?
+            }
         }
         Ok(())
     }
@@ -259,6 +269,16 @@ fn parsed<T: FromStr<Err: fmt::Display>>(value: &str) -> Result<T, SettingError>
     value
         .parse()
         .map_err(|error: T::Err| SettingError(error.to_string()))
+}
+
+fn yes_or_no(value: &str) -> Result<bool, SettingError> {
+    match value.trim() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(SettingError(format!(
+            "`{value}` does not fit; write `yes` or `no`"
+        ))),
+    }
 }
 
 fn whole(value: &str, least: u32, most: u32, what: &str) -> Result<u32, SettingError> {
@@ -391,6 +411,7 @@ mod tests {
             ("ring", "1s"),
             ("talk-limit", "5h"),
             ("flow", "https://example.com/flow"),
+            ("redial-if-proven-not-placed", "perhaps"),
         ] {
             let error = policy
                 .set(key.parse().unwrap(), value)

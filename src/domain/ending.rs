@@ -28,6 +28,7 @@ pub enum StoppedBecause {
     MaxCalls,
     NothingDue,
     Provider,
+    Breaker,
     Signal,
 }
 
@@ -45,6 +46,7 @@ impl StoppedBecause {
             Self::MaxCalls => "max_calls",
             Self::NothingDue => "nothing_due",
             Self::Provider => "provider",
+            Self::Breaker => "breaker",
             Self::Signal => "signal",
         }
     }
@@ -149,6 +151,8 @@ pub struct Departure {
     pub pending: u64,
     /// Contacts that wait for evidence or a person.
     pub held: u64,
+    /// Whether evidence is being looked for at this moment.
+    pub looking: bool,
 }
 
 impl Departure {
@@ -158,10 +162,16 @@ impl Departure {
             return None;
         }
         let followed = |since: Duration| self.live == 0 || since >= FOLLOW_LIVE_CALLS;
-        if let Some((because @ (StoppedBecause::Signal | StoppedBecause::Provider), _)) =
-            self.ending
+        if let Some((
+            because @ (StoppedBecause::Signal | StoppedBecause::Provider | StoppedBecause::Breaker),
+            _,
+        )) = self.ending
         {
             return Some(because);
+        }
+        if self.pending == 0 && self.live == 0 && self.held > 0 && self.looking {
+            // What is found may make somebody due, or everybody done.
+            return None;
         }
         if self.pending == 0 && self.live == 0 {
             // Done is done, whatever rule was about to end it.
@@ -280,8 +290,15 @@ mod tests {
             live: 0,
             pending: 0,
             held: 0,
+            looking: false,
         };
         assert_eq!(done.over(), Some(StoppedBecause::Finished));
+        let looking = Departure {
+            held: 1,
+            looking: true,
+            ..done
+        };
+        assert_eq!(looking.over(), None);
         assert_eq!(
             Departure { held: 1, ..done }.over(),
             Some(StoppedBecause::OnlyDoubts)

@@ -4,9 +4,12 @@
 //! rule can be read alone and tested in microseconds. Nothing here may use another module of this crate.
 
 pub mod attempt;
+pub mod breaker;
 pub mod call;
 pub mod campaign;
+pub mod clocks;
 pub mod contact;
+pub mod doubt;
 pub mod ending;
 pub mod hours;
 pub mod pace;

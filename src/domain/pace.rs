@@ -7,6 +7,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
+use super::attempt::NotSent;
+
 /// How many calls may start in a stretch of time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pace {
@@ -98,6 +102,24 @@ impl FromStr for Pace {
 
 /// Intents are committed this long before their call may start, so that a sync of the disk does not delay the call.
 pub const LEAD: Duration = Duration::from_millis(50);
+
+/// A call that could not be sent within this time of its plan is not sent: the machine slept or was stopped.
+pub const LATEST_SEND: Duration = Duration::from_secs(5);
+
+/// Returns whether a call may still leave that was permitted for a moment ago, by the time since boot and by the wall
+/// clock.
+///
+/// # Errors
+/// When the machine slept in between, or somebody set its clock: the hours that were checked may be over.
+pub fn may_still_be_sent(late: Duration, late_by_the_wall: SignedDuration) -> Result<(), NotSent> {
+    if late > LATEST_SEND {
+        return Err(NotSent::Late);
+    }
+    if late_by_the_wall.unsigned_abs() > LATEST_SEND {
+        return Err(NotSent::ClockSet);
+    }
+    Ok(())
+}
 
 /// Returns when the next call may start, from what was written down after the last one.
 ///

@@ -53,6 +53,8 @@ pub enum Shut {
     Greeting,
     /// The first call is not answered yet.
     FirstReply,
+    /// Replies get lost; shut at least until then, if that is known.
+    Breaker(Option<Duration>),
     /// Outside the calling hours; opens then, if ever.
     Hours(Option<Timestamp>),
     /// Paused.
@@ -76,6 +78,8 @@ pub struct Gate<'a> {
     pub calendar: &'a Calendar,
     /// The decision to end, if it was taken.
     pub ending: Option<StoppedBecause>,
+    /// Whether the breaker keeps everybody from being called, and until when if that is known.
+    pub breaker: Option<Option<Duration>>,
 }
 
 impl Gate<'_> {
@@ -93,6 +97,11 @@ impl Gate<'_> {
         let latest = self.wall.saturating_add(LEAD).unwrap_or(self.wall);
         if !self.calendar.is_open(self.wall) || !self.calendar.is_open(latest) {
             return Some(Shut::Hours(self.calendar.next_opening(latest)));
+        }
+        if self.phase != Phase::Greeting
+            && let Some(until) = self.breaker
+        {
+            return Some(Shut::Breaker(until));
         }
         match self.phase {
             Phase::Greeting => Some(Shut::Greeting),
@@ -297,8 +306,14 @@ mod tests {
             state: CampaignState::Running,
             calendar: &calendar,
             ending: None,
+            breaker: None,
         };
         assert_eq!(gate.shut(), Some(Shut::FirstReply));
+        let tripped = Gate {
+            breaker: Some(Some(SECOND)),
+            ..gate
+        };
+        assert_eq!(tripped.shut(), Some(Shut::Breaker(Some(SECOND))));
     }
 
     #[test]

@@ -94,13 +94,15 @@ pub enum Reason {
     InDoubt,
     /// Placed, but its end was never seen.
     OutcomeUnknown,
+    /// A person decided that the call counts as placed.
+    PresumedPlaced,
     /// A person took it back before it was tried.
     Cancelled,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::BusyElsewhere,
         Self::Retry,
         Self::NotSent,
@@ -109,6 +111,7 @@ impl Reason {
         Self::BadNumber,
         Self::InDoubt,
         Self::OutcomeUnknown,
+        Self::PresumedPlaced,
         Self::Cancelled,
     ];
 
@@ -123,6 +126,7 @@ impl Reason {
             Self::BadNumber => "bad_number",
             Self::InDoubt => "in_doubt",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::PresumedPlaced => "presumed_placed",
             Self::Cancelled => "cancelled",
         }
     }
@@ -137,8 +141,8 @@ pub enum Verdict {
     Held(Reason),
     /// To be rung (again) at this time.
     Pending(Timestamp, Option<Reason>),
-    /// Reached.
-    Completed,
+    /// Reached; the reason where nobody has seen it.
+    Completed(Option<Reason>),
     /// Not reached, and no further try is permitted; no reason where the outcome says it.
     Failed(Option<Reason>),
     /// Not to be rung.
@@ -183,9 +187,8 @@ pub fn after(
         }
         AttemptState::InDoubt | AttemptState::Held => Verdict::Held(Reason::InDoubt),
         AttemptState::OutcomeUnknown(_) => Verdict::Held(Reason::OutcomeUnknown),
-        AttemptState::PresumedPlaced | AttemptState::Ended(_, Outcome::Completed) => {
-            Verdict::Completed
-        }
+        AttemptState::PresumedPlaced => Verdict::Completed(Some(Reason::PresumedPlaced)),
+        AttemptState::Ended(_, Outcome::Completed) => Verdict::Completed(None),
         AttemptState::Ended(_, outcome) => {
             let again = charged <= policy.retries && policy.on.0.contains(outcome);
             if again {

@@ -8,13 +8,18 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::campaigns::CampaignId;
 use super::contacts::{self, ContactId, number_of};
+use super::doubts::{self, digits};
+use super::incidents::{self, Kind};
 use super::runs::RunId;
 use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
-use crate::domain::attempt::{AttemptState, Evidence, StateName, merge};
-use crate::domain::call::{CallReport, CallSid};
+use crate::domain::attempt::{AttemptState, Decision, Evidence, StateName, merge};
+use crate::domain::call::{CallReport, CallSid, CallStatus};
+use crate::domain::campaign::Policy;
+use crate::domain::doubt::{self, Patience};
+use crate::domain::pace::LATEST_SEND;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::rejection::Rejection;
-use crate::domain::retry::{self, RetryPolicy};
+use crate::domain::retry;
 use crate::domain::tracking;
 
 /// Names an attempt.
@@ -46,6 +51,14 @@ pub struct Intent<'a> {
     pub key: &'a str,
     /// When it may be sent.
     pub send_at: Timestamp,
+    /// The ExoPhone that will be shown.
+    pub caller_id: PhoneNumber,
+    /// How long it will ring.
+    pub ring: Duration,
+    /// How long the conversation may last.
+    pub talk_limit: Duration,
+    /// The hash of the token in its callback address, if it has one.
+    pub callback_hash: Option<[u8; 32]>,
 }
 
 /// Writes down the intent to ring a contact, which is initiated from now on. It permits one POST once it is committed.
@@ -56,8 +69,10 @@ pub fn record_intent(tx: &Tx<'_>, intent: &Intent<'_>, now: Timestamp) -> Result
     let inserted = tx
         .0
         .prepare_cached(
-            "INSERT INTO attempt (key, run_id, campaign_id, contact_id, person_id, state, intent_at, send_at)
-             SELECT ?1, ?2, ?3, id, person_id, 'intent', ?5, ?6 FROM contact WHERE id = ?4 AND state = 'pending'",
+            "INSERT INTO attempt (key, run_id, campaign_id, contact_id, person_id, state, intent_at, send_at, caller_id,
+                                  ring_s, talk_limit_s, callback_hash)
+             SELECT ?1, ?2, ?3, id, person_id, 'intent', ?5, ?6, ?7, ?8, ?9, ?10
+             FROM contact WHERE id = ?4 AND state = 'pending'",
         )?
         .execute(params![
             intent.key,
@@ -65,7 +80,11 @@ pub fn record_intent(tx: &Tx<'_>, intent: &Intent<'_>, now: Timestamp) -> Result
             intent.campaign.get(),
             intent.contact.0,
             to_ms(now),
-            to_ms(intent.send_at)
+            to_ms(intent.send_at),
+            digits(intent.caller_id),
+            whole_seconds(intent.ring),
+            whole_seconds(intent.talk_limit),
+            intent.callback_hash
         ])?;
     exactly_one("record an intent", inserted)?;
     let attempt = AttemptId(tx.0.last_insert_rowid());
@@ -81,6 +100,11 @@ pub fn record_intent(tx: &Tx<'_>, intent: &Intent<'_>, now: Timestamp) -> Result
     Ok(attempt)
 }
 
+/// Returns a length as it is kept, rounded up: a call must not be taken to have ended before it has.
+fn whole_seconds(length: Duration) -> i64 {
+    i64::try_from(length.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)
+}
+
 /// Where a piece of evidence comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
@@ -90,6 +114,10 @@ pub enum Source {
     LookUp,
     /// What a dead run left behind.
     Recovery,
+    /// The provider's list of calls, read for the sake of a doubt.
+    Search,
+    /// A decision, now or beforehand.
+    Person,
 }
 
 impl Source {
@@ -98,6 +126,8 @@ impl Source {
             Self::Reply => "reply",
             Self::LookUp => "look_up",
             Self::Recovery => "recovery",
+            Self::Search => "search",
+            Self::Person => "person",
         }
     }
 }
@@ -116,16 +146,17 @@ pub struct Merged {
 /// How long evidence and contacts are given.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
-    /// When contacts are tried again.
-    pub retry: &'a RetryPolicy,
-    /// How long a doubt holds its line.
-    pub doubt_holds_line: Duration,
+    /// The campaign's: when contacts are tried again, how long a doubt may ring.
+    pub policy: &'a Policy,
+    /// How long lost calls are given to show up.
+    pub patience: &'a Patience,
 }
 
 /// Takes in what was learnt about an attempt: the only way one moves.
 ///
 /// Moves the attempt as far as the evidence justifies, keeps what the provider says of the call, adds to the attempt's
-/// story, and moves the contact if this is its latest attempt. Late, double and out-of-order evidence changes nothing.
+/// story, and moves the contact if this is its latest attempt. Late, double and out-of-order evidence changes nothing;
+/// where it should not have come at all, it is an incident.
 ///
 /// # Errors
 /// When the database refuses.
@@ -139,8 +170,22 @@ pub fn merge_evidence(
 ) -> Result<Merged> {
     let row = load(tx, attempt)?;
     let mut state = row.state.clone();
-    while let Some(next) = merge(&state, evidence) {
+    let is_foreign = match named_call(evidence) {
+        Some(sid) if state.sid().is_none() => is_owned_by_another(tx, sid, attempt)?,
+        _ => false,
+    };
+    while let Some(next) = merge(&state, evidence).filter(|_| !is_foreign) {
         write_step(tx, attempt, &next, evidence, terms, now)?;
+        if next == AttemptState::InDoubt {
+            let sent_to = match source {
+                // It died some time after the last moment at which it would have sent anything.
+                Source::Recovery => row.send_at.saturating_add(LATEST_SEND).unwrap_or(now),
+                _ => now,
+            };
+            doubts::open(tx, attempt, sent_to, terms)?;
+        } else if matches!(state, AttemptState::InDoubt | AttemptState::Held) {
+            doubts::close(tx, attempt)?;
+        }
         add_event(
             tx,
             attempt,
@@ -165,6 +210,7 @@ pub fn merge_evidence(
     if moved {
         move_contact(tx, &row, &state, evidence, terms, now)?;
     }
+    note_incident(tx, attempt, &row, evidence, is_foreign, now)?;
     let since_accepted = row
         .accepted_at
         .and_then(|at| Duration::try_from(now.duration_since(at)).ok());
@@ -173,6 +219,57 @@ pub fn merge_evidence(
         moved,
         since_accepted,
     })
+}
+
+/// Returns the call that the evidence says is the attempt's.
+fn named_call(evidence: &Evidence) -> Option<&CallSid> {
+    match evidence {
+        Evidence::Placed(sid) => Some(sid),
+        Evidence::Seen(report) => Some(&report.sid),
+        _ => None,
+    }
+}
+
+/// Records what should not have come to light, if this is such a thing.
+fn note_incident(
+    tx: &Tx<'_>,
+    attempt: AttemptId,
+    before: &AttemptRow,
+    evidence: &Evidence,
+    is_foreign: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let record = |kind, sid, detail: &str| incidents::record(tx, attempt, kind, sid, detail, now);
+    match (&before.state, evidence) {
+        (_, Evidence::Placed(sid)) if is_foreign => record(
+            Kind::ForeignSid,
+            sid,
+            "the reply names a call of another attempt",
+        ),
+        (_, Evidence::Seen(report)) if is_foreign => {
+            let detail = "the call that was named is another attempt's";
+            record(Kind::ForeignSid, &report.sid, detail)
+        }
+        (AttemptState::NotPlaced, Evidence::Seen(report)) if before.is_latest => {
+            let detail = "the call was placed, although it had been decided that it was not";
+            record(Kind::LateCall, &report.sid, detail)
+        }
+        (AttemptState::NotPlaced, Evidence::Seen(report)) => {
+            let detail = "the call was placed, and its contact was called again since";
+            record(Kind::CallAfterRedial, &report.sid, detail)
+        }
+        (AttemptState::Ended(sid, known), Evidence::Seen(report)) if *sid == report.sid => {
+            match &report.status {
+                CallStatus::Ended(outcome) if outcome != known => {
+                    let detail =
+                        format!("it had ended {known}, and is now said to have ended {outcome}");
+                    record(Kind::OutcomeChanged, sid, &detail)
+                }
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_step(
@@ -189,8 +286,10 @@ fn write_step(
     };
     let accepted_at = matches!(next, AttemptState::Accepted(_)).then(|| to_ms(now));
     let closed_at = (!next.name().is_live()).then(|| to_ms(now));
-    let line_until_at = (*next == AttemptState::InDoubt)
-        .then(|| to_ms(now.saturating_add(terms.doubt_holds_line).unwrap_or(now)));
+    let line_until_at = (*next == AttemptState::InDoubt).then(|| {
+        let held_for = doubt::holds_line_for(terms.policy.ring);
+        to_ms(now.saturating_add(held_for).unwrap_or(now))
+    });
     let changed =
         tx.0.prepare_cached(
             "UPDATE attempt SET state = ?2, call_sid = ?3, rejection = ?4, error = ?5,
@@ -257,9 +356,15 @@ fn move_contact(
         Evidence::Rejected(Rejection { class, .. }) => Some(*class),
         _ => None,
     };
+    // What was decided not to have been placed was given back; if it was placed after all, it counts again.
+    let was_charged = row.state != AttemptState::NotPlaced;
     let mut charged = row.charged;
-    if !retry::charges(state, class) {
-        charged = charged.saturating_sub(1);
+    if was_charged != retry::charges(state, class) {
+        charged = if was_charged {
+            charged.saturating_sub(1)
+        } else {
+            charged + 1
+        };
         let mut update =
             tx.0.prepare_cached("UPDATE contact SET charged = ?2 WHERE id = ?1")?;
         exactly_one(
@@ -275,7 +380,7 @@ fn move_contact(
     contacts::settle(
         tx,
         row.contact,
-        retry::after(state, class, charged, terms.retry, ended_at),
+        retry::after(state, class, charged, &terms.policy.retry, ended_at),
     )
 }
 
@@ -285,16 +390,17 @@ struct AttemptRow {
     contact: ContactId,
     charged: u32,
     is_latest: bool,
+    send_at: Timestamp,
     accepted_at: Option<Timestamp>,
 }
 
 fn load(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptRow> {
     let mut statement = tx.0.prepare_cached(
         "SELECT attempt.state, attempt.call_sid, attempt.contact_id, contact.charged,
-                contact.last_attempt_id = attempt.id, attempt.accepted_at
+                contact.last_attempt_id = attempt.id, attempt.accepted_at, attempt.send_at
          FROM attempt JOIN contact ON contact.id = attempt.contact_id WHERE attempt.id = ?1",
     )?;
-    let (name, sid, contact, charged, is_latest, accepted_at) =
+    let (name, sid, contact, charged, is_latest, accepted_at, send_at) =
         statement.query_row([attempt.0], |row| {
             Ok((
                 row.get::<_, String>(0)?,
@@ -303,6 +409,7 @@ fn load(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptRow> {
                 row.get(3)?,
                 row.get(4)?,
                 row.get::<_, Option<i64>>(5)?,
+                row.get(6)?,
             ))
         })?;
     let sid = sid.map(|sid| word::<CallSid>(&sid)).transpose()?;
@@ -313,6 +420,7 @@ fn load(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptRow> {
         contact: ContactId(contact),
         charged,
         is_latest,
+        send_at: from_ms(send_at),
         accepted_at,
     })
 }
@@ -324,6 +432,16 @@ fn detail(evidence: &Evidence) -> Option<String> {
         Evidence::Rejected(rejection) => Some(rejection.to_string()),
         Evidence::Silent(doubt) => Some(doubt.to_string()),
         Evidence::NeverEnded => Some("no end of the call was seen for a day".to_owned()),
+        Evidence::Absent(grade) => Some(format!(
+            "the provider's list does not show the call; the evidence is {grade}"
+        )),
+        Evidence::Ambiguous => {
+            Some("the provider's list shows several calls that may be this one".to_owned())
+        }
+        Evidence::Decided(Decision::NotPlaced) => Some("decided: it was not placed".to_owned()),
+        Evidence::Decided(Decision::PresumedPlaced) => {
+            Some("decided: it counts as placed".to_owned())
+        }
         Evidence::Placed(_) | Evidence::Seen(_) => None,
     }
 }
@@ -375,6 +493,14 @@ pub fn campaign(tx: &Tx<'_>, attempt: AttemptId) -> Result<CampaignId> {
     Ok(CampaignId::from(
         statement.query_row([attempt.0], |row| row.get::<_, i64>(0))?,
     ))
+}
+
+/// Returns where an attempt stands.
+///
+/// # Errors
+/// When there is no such attempt, or the database cannot be read.
+pub fn state(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptState> {
+    Ok(load(tx, attempt)?.state)
 }
 
 /// Returns the number that an attempt rings.

@@ -249,7 +249,7 @@ pub fn settle(tx: &Tx<'_>, contact: ContactId, verdict: Verdict) -> Result<()> {
         Verdict::Initiated => (ContactState::Initiated, None, None),
         Verdict::Held(reason) => (ContactState::Held, None, Some(reason)),
         Verdict::Pending(due_at, reason) => (ContactState::Pending, Some(to_ms(due_at)), reason),
-        Verdict::Completed => (ContactState::Completed, None, None),
+        Verdict::Completed(reason) => (ContactState::Completed, None, reason),
         Verdict::Failed(reason) => (ContactState::Failed, None, reason),
         Verdict::Skipped(reason) => (ContactState::Skipped, None, Some(reason)),
     };
@@ -381,7 +381,7 @@ mod tests {
                 let due = due(tx, id, now, 10)?;
                 let verdicts = [
                     Verdict::Initiated,
-                    Verdict::Completed,
+                    Verdict::Completed(None),
                     Verdict::Held(Reason::InDoubt),
                     Verdict::Pending(now, Some(Reason::Retry)),
                     Verdict::Failed(None),

@@ -95,6 +95,10 @@ pub fn set_aside(tx: &Tx<'_>, earlier: CampaignId, now: Timestamp) -> Result<()>
             params![earlier.get(), to, from, super::to_ms(now)],
         )?;
     }
+    tx.0.execute(
+        "UPDATE doubt SET look_at = NULL WHERE attempt_id IN (SELECT id FROM attempt WHERE campaign_id = ?1)",
+        [earlier.get()],
+    )?;
     let held = [ContactState::Held.as_str(), Reason::OutcomeUnknown.as_str()];
     tx.0.execute(
         "UPDATE contact SET state = ?2, reason = ?3 WHERE campaign_id = ?1 AND state = 'initiated'",

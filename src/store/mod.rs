@@ -13,10 +13,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use crate::domain::attempt::StateName;
+
 pub mod attempts;
 pub mod campaigns;
+pub mod candidates;
 pub mod contacts;
 pub mod copy;
+pub mod doubts;
+pub mod incidents;
 pub mod live;
 pub mod lock;
 pub mod looks;
@@ -27,7 +32,10 @@ pub mod runs;
 const APPLICATION_ID: i32 = 0x6578_6f63;
 
 /// All migrations in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_init.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001_init.sql"),
+    include_str!("migrations/0003_doubts.sql"),
+];
 
 /// Before this version SQLite could corrupt a WAL that two processes reset at the same time.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -72,6 +80,16 @@ pub enum StoreError {
     /// Another run has taken this run's place.
     #[error("another run has taken over this campaign")]
     Superseded,
+    /// Nobody may decide about this attempt (yet).
+    #[error("attempt {attempt} is {state}; only one that is held can be decided about")]
+    NotDecidable {
+        /// The attempt's id.
+        attempt: i64,
+        /// Where it stands.
+        state: StateName,
+        /// Until when its call may be under way or not yet be listed, if it is in doubt.
+        until: Option<Timestamp>,
+    },
     /// A statement meant for one row met another number of rows.
     #[error("{what}: expected one row, changed {changed}")]
     NotOneRow {
@@ -277,6 +295,15 @@ fn from_us(us: i64) -> Duration {
 /// Checks that a statement meant for one row has changed one row: a forgotten `WHERE` must not pass.
 fn exactly_one(what: &'static str, changed: usize) -> Result<()> {
     if changed == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::NotOneRow { what, changed })
+    }
+}
+
+/// Checks that a statement meant for one row at most has changed no more.
+fn at_most_one(what: &'static str, changed: usize) -> Result<()> {
+    if changed <= 1 {
         Ok(())
     } else {
         Err(StoreError::NotOneRow { what, changed })

@@ -10,6 +10,7 @@ use super::campaigns::{self, CampaignId};
 use super::{Result, StoreError, Tx, exactly_one, from_us, to_ms, to_us};
 use crate::clock::Moment;
 use crate::domain::attempt::{Doubt, Evidence};
+use crate::domain::doubt::Patience;
 use crate::domain::ending::StoppedBecause;
 use crate::domain::pace::LastMinute;
 
@@ -45,12 +46,16 @@ pub fn begin(
 ///
 /// # Errors
 /// When the database refuses.
-pub fn recover(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result<()> {
+pub fn recover(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    patience: &Patience,
+    now: Timestamp,
+) -> Result<()> {
     let policy = campaigns::policy(tx, campaign)?;
-    // Nobody knows how long ago it was sent; it rings for as long as any call may.
     let terms = Terms {
-        retry: &policy.retry,
-        doubt_holds_line: policy.ring + Duration::from_secs(120),
+        policy: &policy,
+        patience,
     };
     for attempt in attempts::open_intents(tx, campaign)? {
         let interrupted = Evidence::Silent(Doubt::Interrupted);

@@ -67,8 +67,9 @@ fn cut_at(cut: Cut, rate: &str, between: Between) -> Option<usize> {
     let run = world.start(campaign, RunLimits::default());
     world.run();
 
+    // Whoever comes back after a while looks for the calls in doubt, and finds those that were placed.
     let because = world.ending(run).because;
-    let expected = if open == 0 {
+    let expected = if world.counts(campaign).held == 0 {
         StoppedBecause::Finished
     } else {
         StoppedBecause::OnlyDoubts
@@ -83,9 +84,9 @@ fn cut_at(cut: Cut, rate: &str, between: Between) -> Option<usize> {
     let held = contacts
         .iter()
         .filter(|contact| contact.state == ContactState::Held);
-    assert_eq!(
-        held.count() as u64,
-        open,
+    let found = open - held.count() as u64;
+    assert!(
+        found == 0 || between == Between::AWhile,
         "the open intents are held, and nobody else"
     );
     for contact in &contacts {

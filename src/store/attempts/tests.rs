@@ -9,10 +9,18 @@ use crate::store::{Store, campaigns, runs};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-fn terms(retry: &RetryPolicy) -> Terms<'_> {
+static PATIENCE: Patience = Patience {
+    reply_timeout: Duration::from_secs(30),
+    queue_allowance: Duration::ZERO,
+    record_lag: Duration::ZERO,
+    looks: Vec::new(),
+    scans_apart: Duration::from_secs(600),
+};
+
+fn terms(policy: &Policy) -> Terms<'_> {
     Terms {
-        retry,
-        doubt_holds_line: Duration::from_secs(150),
+        policy,
+        patience: &PATIENCE,
     }
 }
 
@@ -41,6 +49,10 @@ fn intents(tx: &Tx<'_>, campaign: &str, numbers: &[&str]) -> Result<Vec<AttemptI
                 contact: due.contact,
                 key: &format!("{campaign}-{place}"),
                 send_at: NOW,
+                caller_id: PhoneNumber::parse_caller_id("08098765000").unwrap(),
+                ring: Duration::from_secs(30),
+                talk_limit: Duration::from_secs(900),
+                callback_hash: None,
             };
             record_intent(tx, &intent, NOW)
         })
@@ -262,6 +274,10 @@ fn a_contact_that_is_no_longer_pending_gets_no_second_intent() {
             contact: row.contact,
             key: "another",
             send_at: NOW,
+            caller_id: PhoneNumber::parse_caller_id("08098765000").unwrap(),
+            ring: Duration::from_secs(30),
+            talk_limit: Duration::from_secs(900),
+            callback_hash: None,
         };
         assert!(matches!(
             record_intent(tx, &again, NOW),
@@ -328,7 +344,7 @@ fn late_and_double_evidence_changes_nothing() {
                 attempt,
                 &end,
                 Source::LookUp,
-                &terms(&RetryPolicy::default()),
+                &terms(&Policy::default()),
                 NOW,
             )?;
             assert!(merged.moved);
@@ -340,7 +356,7 @@ fn late_and_double_evidence_changes_nothing() {
                     attempt,
                     evidence,
                     Source::Reply,
-                    &terms(&RetryPolicy::default()),
+                    &terms(&Policy::default()),
                     later,
                 )?;
                 assert!(!merged.moved, "{evidence:?}");
@@ -366,7 +382,7 @@ fn evidence_that_overtakes_its_own_reply_is_taken_step_by_step_and_told_once() {
                 attempt,
                 evidence,
                 Source::LookUp,
-                &terms(&RetryPolicy::default()),
+                &terms(&Policy::default()),
                 NOW,
             )?;
         }
@@ -385,7 +401,7 @@ fn a_doubt_that_is_cleared_up_moves_its_contact_on() {
             attempt,
             &silence,
             Source::Recovery,
-            &terms(&RetryPolicy::default()),
+            &terms(&Policy::default()),
             NOW,
         )?;
         assert_eq!(contacts::counts(tx, CampaignId::from(1))?.held, 1);
@@ -395,7 +411,7 @@ fn a_doubt_that_is_cleared_up_moves_its_contact_on() {
             attempt,
             &answered,
             Source::LookUp,
-            &terms(&RetryPolicy::default()),
+            &terms(&Policy::default()),
             NOW,
         )?;
         assert_eq!(

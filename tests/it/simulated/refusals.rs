@@ -42,7 +42,7 @@ fn an_account_refusal_pauses_at_once_and_charges_nobody() {
         world.run();
         let ending = world.ending(run);
         assert_eq!(ending.because, StoppedBecause::Provider);
-        assert!(matches!(ending.trouble, Some(Trouble::Refused(_))));
+        assert!(matches!(ending.trouble, Some(Trouble::Refused { .. })));
         assert_eq!(world.posts.len(), 1, "nobody is tried after that");
         assert!(paused_by_us(&mut world, campaign) && untouched(&mut world, campaign));
     }

@@ -132,7 +132,7 @@ impl Story {
             self.world.run();
             match self.world.ending(run).because {
                 StoppedBecause::Finished | StoppedBecause::OnlyDoubts => return,
-                StoppedBecause::Provider | StoppedBecause::Paused => {
+                StoppedBecause::Provider | StoppedBecause::Breaker | StoppedBecause::Paused => {
                     self.world.sleep(Duration::from_secs(20));
                 }
                 because => panic!("stopped because of {because}"),

@@ -154,8 +154,14 @@ pub(crate) fn outcomes_agree(world: &mut World, campaign: CampaignId) {
         match (&post.reply, &post.placed) {
             // The latest attempt died before it was sent, which nobody can know.
             _ if contact.attempts as usize > sent && state == ContactState::Held => {}
-            (Reply::Accepted(sid), _) => {
-                let call = world.exchange.call(sid.as_str()).unwrap();
+            // Nobody heard that it was accepted, and the search has not found it (yet).
+            (Reply::InDoubt(_), _) if state == ContactState::Held => {}
+            (Reply::InDoubt(_), placed) if contact.call_sid.is_none() => {
+                panic!("{placed:?} became {contact:?}")
+            }
+            (Reply::Accepted(_), Placed::Accepted { sid, .. })
+            | (Reply::InDoubt(_), Placed::Accepted { sid, .. }) => {
+                let call = world.exchange.call(sid).unwrap();
                 assert_eq!(contact.call_sid.as_deref(), Some(sid.as_str()));
                 assert_eq!(phones::number(&call.number), contact.number);
                 let Some(ours) = contact.outcome else {
@@ -166,7 +172,9 @@ pub(crate) fn outcomes_agree(world: &mut World, campaign: CampaignId) {
                 let reached = call.outcome == exocamp::sandbox::Outcome::Completed;
                 assert_eq!(state == ContactState::Completed, reached, "{contact:?}");
             }
-            (Reply::InDoubt(_), _) => assert_eq!(state, ContactState::Held, "{contact:?}"),
+            (Reply::Accepted(_) | Reply::InDoubt(_), placed) => {
+                panic!("{placed:?} became {contact:?}")
+            }
             (Reply::Rejected(_), placed) => {
                 let rings = matches!(placed, Placed::Accepted { .. });
                 assert!(!rings && contact.call_sid.is_none(), "{contact:?}");

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use exocamp::domain::attempt::Doubt;
-use exocamp::domain::call::{CallReport, CallStatus, Outcome};
+use exocamp::domain::call::{CallReport, CallStatus, ListedCall, Outcome};
 use exocamp::domain::phone::PhoneNumber;
 use exocamp::domain::rejection::{Rejection, RejectionClass};
 use exocamp::provider::{CallOrder, LookUpFailure, Reply};
@@ -106,6 +106,15 @@ pub(crate) fn report(view: &CallView) -> CallReport {
         ended_at: view.end.as_ref().map(|end| whole_second(end.at)),
         duration_s: view.end.as_ref().map(|end| end.duration_s),
         price: price.map(|price| format!("{}.{:03}", price / 1000, price % 1000)),
+    }
+}
+
+/// Returns what a page of the list says of a call.
+pub(crate) fn listed(view: &CallView) -> ListedCall {
+    ListedCall {
+        report: report(view),
+        created_at: Some(whole_second(view.accepted_at)),
+        caller_id: Some(PhoneNumber::parse_caller_id(&view.caller_id).unwrap()),
     }
 }
 

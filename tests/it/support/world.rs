@@ -20,6 +20,7 @@ use exocamp::dialer::rolls::Rolls;
 use exocamp::dialer::run::{AccountLines, Assignment, Dialling, Run, Task};
 use exocamp::dialer::turn::{Turned, turn};
 use exocamp::domain::attempt::Doubt;
+use exocamp::domain::doubt::Patience;
 use exocamp::domain::ending::RunLimits;
 use exocamp::domain::pace::Allowance;
 use exocamp::domain::phone::PhoneNumber;
@@ -123,6 +124,7 @@ impl Ord for Queued {
 pub(crate) struct World {
     pub(crate) exchange: Exchange,
     pub(crate) slow: Duration,
+    pub(crate) patience: Patience,
     pub(crate) allowance: Allowance,
     pub(crate) account_lines: u32,
     /// A request and its reply take at least and at most so long on the way, in milliseconds.
@@ -167,6 +169,7 @@ impl World {
         let chance = fastrand::Rng::with_seed(script.seed);
         Self {
             slow: script.slow,
+            patience: Patience::default(),
             exchange: Exchange::new(script).with_exophone("08098765000"),
             allowance: Allowance::Max,
             account_lines: 10,
@@ -220,6 +223,7 @@ impl World {
             allowance: self.allowance,
             account_lines: AccountLines::Assumed(self.account_lines),
             sids_per_look_up: 20,
+            patience: self.patience.clone(),
         };
         self.runners.push(Runner {
             run: Run::new(assignment, moment),
@@ -446,7 +450,7 @@ fn due(effect: &Effect) -> Duration {
     match effect {
         Effect::Greet { at } => *at,
         Effect::Dial { send_at, .. } => *send_at,
-        Effect::List { .. } | Effect::LookUp { .. } => Duration::ZERO,
+        Effect::List { .. } | Effect::LookUp { .. } | Effect::Search(_) => Duration::ZERO,
     }
 }
 

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use exocamp::dialer::event::{Effect, Event};
+use exocamp::dialer::event::{Effect, Event, Quest};
 use exocamp::domain::attempt::{Doubt, NotSent};
+use exocamp::domain::pace;
 use exocamp::domain::rejection::{Rejection, RejectionClass};
-use exocamp::provider::{Answer, CallOrder, Greeting, LookUpFailure, Reply};
-use exocamp::sandbox::{Exchange, GetTrouble, ListFilter, Page, Refusal};
+use exocamp::provider::{Answer, CallOrder, Greeting, LookUpFailure, Page, PageMark, Reply};
+use exocamp::sandbox::{self, Cursor, Exchange, GetTrouble, ListFilter, Order, Refusal};
 use exocamp::store::attempts::AttemptId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Item, Network, Post, World};
 use crate::support::phones;
-
-/// The shell's: a reply that takes longer is not waited for.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl World {
     /// Performs an effect, and has its answer heard later.
@@ -31,13 +29,15 @@ impl World {
                 attempt,
                 order,
                 send_at,
+                send_at_wall,
                 ..
             } => {
-                let late = (self.now - self.booted_at).saturating_sub(send_at);
-                let (reply, after) = if late > exocamp::dialer::LATEST_SEND {
-                    (Reply::NotSent(NotSent::Late), Duration::ZERO)
-                } else {
-                    self.dial(place, attempt, &order)
+                let moment = self.moment();
+                let late = moment.since_boot.saturating_sub(send_at);
+                let late_by_the_wall = moment.wall.duration_since(send_at_wall);
+                let (reply, after) = match pace::may_still_be_sent(late, late_by_the_wall) {
+                    Err(why) => (Reply::NotSent(why), Duration::ZERO),
+                    Ok(()) => self.dial(place, attempt, &order),
                 };
                 (Event::Replied { attempt, reply }, after)
             }
@@ -51,16 +51,14 @@ impl World {
                     created_from: (since <= month_ago).then_some(since),
                     ..ListFilter::default()
                 };
-                let (answer, after) = self.look_up(|exchange, time, trouble| {
-                    let page = exchange.list(time, &filter);
-                    match trouble {
-                        Some(GetTrouble::ShortList) => page.map(Page::cut_short),
-                        _ => page,
-                    }
-                });
+                let (answer, after) = self.list(&filter);
                 let answer = answer.map(|page| page.rows.iter().map(phones::report).collect());
                 let asked = calls;
                 (Event::Listed { asked, answer }, after)
+            }
+            Effect::Search(quest) => {
+                let (answer, after) = self.search(&quest);
+                (Event::Searched { quest, answer }, after)
             }
             Effect::LookUp { attempt, sid } => {
                 let (answer, after) =
@@ -97,8 +95,9 @@ impl World {
         // A connection that is cut can also just fall silent.
         let silent =
             phones::reply(&answer.placed) == Reply::InDoubt(Doubt::Broken) && self.chance.bool();
-        let (reply, after) = if silent || answer.after > REPLY_TIMEOUT {
-            (Reply::InDoubt(Doubt::TimedOut), REPLY_TIMEOUT)
+        let longest = self.patience.reply_timeout;
+        let (reply, after) = if silent || answer.after > longest {
+            (Reply::InDoubt(Doubt::TimedOut), longest)
         } else {
             (phones::reply(&answer.placed), answer.after)
         };
@@ -112,6 +111,48 @@ impl World {
             reply: reply.clone(),
         });
         (reply, after)
+    }
+
+    /// Reads a page of the list as the client does, and as the wire's own tests hold it to.
+    fn search(&mut self, quest: &Quest) -> (Answer<Page>, Duration) {
+        let Quest { search, page, .. } = quest;
+        let numbers = search.numbers.iter();
+        let filter = ListFilter {
+            from: numbers.map(ToString::to_string).collect(),
+            phone_number: vec![search.caller_id.to_string()],
+            direction: Some("outbound-api".to_owned()),
+            created_from: Some(search.window.from),
+            created_to: Some(search.window.to),
+            page_size: Some(100),
+            order: Order::OldestFirst,
+            cursor: page
+                .as_ref()
+                .map(|mark| Cursor::After(mark.0.parse().unwrap())),
+            ..ListFilter::default()
+        };
+        let date = self.time() + self.provider_is_ahead;
+        let (answer, after) = self.list(&filter);
+        let answer = answer.map(|page| Page {
+            calls: page.rows.iter().map(phones::listed).collect(),
+            unreadable: 0,
+            total: Some(page.total as u64),
+            next: page.next.map(|cursor| match cursor {
+                Cursor::After(place) => PageMark(place.to_string()),
+                Cursor::Before(_) => unreachable!("pages are read forwards"),
+            }),
+            date: Some(date),
+        });
+        (answer, after)
+    }
+
+    fn list(&mut self, filter: &ListFilter) -> (Answer<sandbox::Page>, Duration) {
+        self.look_up(|exchange, time, trouble| {
+            let page = exchange.list(time, filter);
+            match trouble {
+                Some(GetTrouble::ShortList) => page.map(sandbox::Page::cut_short),
+                _ => page,
+            }
+        })
     }
 
     fn look_up<T>(
@@ -139,9 +180,10 @@ impl World {
         let answer = ask(&mut self.exchange, time, trouble);
         let answer = answer.map_err(|refusal| LookUpFailure::Refused(phones::rejection(&refusal)));
         match trouble {
-            Some(GetTrouble::Slow) if self.slow > REPLY_TIMEOUT => {
+            Some(GetTrouble::Slow) if self.slow > self.patience.reply_timeout => {
                 let why = Doubt::TimedOut.to_string();
-                (Err(LookUpFailure::Unreachable(why)), REPLY_TIMEOUT)
+                let longest = self.patience.reply_timeout;
+                (Err(LookUpFailure::Unreachable(why)), longest)
             }
             Some(GetTrouble::Slow) => (answer, self.slow),
             _ => (answer, Duration::ZERO),

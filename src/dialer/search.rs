@@ -1,0 +1,356 @@
+//! The part of a turn that looks for the calls of doubts in the provider's list, and judges what it shows.
+//!
+//! Pure like `turn`. What is found is a candidate and is asked about before it counts; what is not found is absent only
+//! when `domain::doubt` says so.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::event::{Effect, Quest};
+use super::hear::{self, Scene};
+use super::run::{Run, Task};
+use super::trouble;
+use super::turn::Seen;
+use crate::clock::Moment;
+use crate::domain::attempt::{Decision, Evidence, StateName};
+use crate::domain::call::{CallSid, Window};
+use crate::domain::doubt::{Clear, Grade, Patience, Scan, Silence, judge_silence};
+use crate::domain::phone::PhoneNumber;
+use crate::provider::{Answer, MOST_NUMBERS, Page, Search};
+use crate::store::attempts::{self, AttemptId, Source};
+use crate::store::candidates::{self, Candidate, NamedBy};
+use crate::store::doubts::{self, Decider, Doubt, Look};
+use crate::store::{Result, Tx};
+
+/// A search that takes more pages than this is given up: it would eat the allowance, and prove nothing in the end.
+const MOST_PAGES: u32 = 200;
+
+/// The longest stretch of time that one search covers.
+const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
+
+/// The provider's list does not go back further (developer.exotel.com, "Bulk call details": six months).
+const OLDEST: Duration = Duration::from_secs(180 * 86_400);
+
+/// When a search is looked for anew whose answer never came, because the process died.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(300);
+
+/// A search that was refused or unreadable is made again after this long.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(30);
+
+/// Asks for the next page of the search under way, or begins the search that is due.
+pub(super) fn about_doubts(
+    tx: &Tx<'_>,
+    run: &mut Run,
+    now: &Moment,
+    seen: &Seen<'_>,
+) -> Result<Option<Effect>> {
+    if run.is_searching {
+        return Ok(run.next_page.take().map(Effect::Search));
+    }
+    let mut due = Vec::new();
+    for doubt in doubts::due(tx, seen.campaign.id, now.wall)? {
+        let caller_id = doubt.caller_id.or(seen.policy.caller_id);
+        let too_old = doubt.doubted.sent.to < now.wall.saturating_sub(OLDEST).unwrap_or(now.wall);
+        match caller_id {
+            Some(caller_id) if !too_old => due.push((doubt, caller_id)),
+            // Nothing can be looked for any more: a person decides.
+            _ => doubts::look_again(tx, doubt.attempt, None)?,
+        }
+    }
+    let Some(quest) = plan(&due, &run.assignment.patience, now.wall) else {
+        return Ok(None);
+    };
+    for attempt in &quest.doubts {
+        doubts::look_again(tx, *attempt, Some(after(now.wall, ANSWERED_WITHIN)))?;
+    }
+    run.is_searching = true;
+    Ok(Some(Effect::Search(Box::new(quest))))
+}
+
+/// Returns one search for the first of these doubts and for as many others as it can serve.
+///
+/// One or two are asked for by number. More, and those past their horizon, by a scan of everything in their time: only
+/// that can show that the search works, by the other calls in it.
+fn plan(due: &[(Doubt, PhoneNumber)], patience: &Patience, now: Timestamp) -> Option<Quest> {
+    let (first, caller_id) = due.first()?;
+    let mut window = patience.created(first.doubted.sent);
+    let mut together = Vec::new();
+    for (doubt, _) in due.iter().filter(|(_, theirs)| theirs == caller_id) {
+        let theirs = patience.created(doubt.doubted.sent);
+        let wider = Window {
+            from: window.from.min(theirs.from),
+            to: window.to.max(theirs.to),
+        };
+        let length = Duration::try_from(wider.to.duration_since(wider.from)).unwrap_or_default();
+        let is_first = doubt.attempt == first.attempt;
+        if is_first || (theirs.from <= window.to && length <= LONGEST_WINDOW) {
+            window = wider;
+            together.push(doubt);
+        }
+    }
+    let early = |doubt: &&&Doubt| now < doubt.doubted.settles_at;
+    let by_number = together.len() <= MOST_NUMBERS && together.iter().all(|doubt| early(&doubt));
+    let numbers = together.iter().map(|doubt| doubt.number);
+    Some(Quest {
+        search: Search {
+            window,
+            caller_id: *caller_id,
+            numbers: if by_number {
+                numbers.collect()
+            } else {
+                Vec::new()
+            },
+        },
+        doubts: together.iter().map(|doubt| doubt.attempt).collect(),
+        scan: Scan::default(),
+        page: None,
+    })
+}
+
+/// Takes in a page: the search goes on with the next one, or is judged.
+pub(super) fn searched(
+    scene: &mut Scene<'_, '_>,
+    quest: &Quest,
+    answer: &Answer<Page>,
+) -> Result<()> {
+    scene.run.look_ups_under_way = scene.run.look_ups_under_way.saturating_sub(1);
+    let page = match answer {
+        Ok(page) => page,
+        Err(failure) => {
+            scene.run.is_searching = false;
+            let settles = scene.run.assignment.task == Task::Settle;
+            let wait = if settles {
+                Duration::from_secs(1)
+            } else {
+                AFTER_A_FAILURE
+            };
+            for attempt in &quest.doubts {
+                doubts::look_again(scene.tx, *attempt, Some(after(scene.now.wall, wait)))?;
+            }
+            return trouble::look_up_failed(scene, &[], failure);
+        }
+    };
+    scene.run.in_a_row.look_ups_have_succeeded();
+    let mut scan = quest.scan.clone();
+    scan.add(
+        page.calls.clone(),
+        page.unreadable,
+        page.total,
+        page.date,
+        scene.now.wall,
+    );
+    if page.next.is_some() && scan.pages() < MOST_PAGES {
+        scene.run.next_page = Some(Box::new(Quest {
+            scan,
+            page: page.next.clone(),
+            ..quest.clone()
+        }));
+        return Ok(());
+    }
+    scene.run.is_searching = false;
+    judge(scene, quest, &scan)
+}
+
+/// Judges a search that was read to its end, or as far as it goes.
+fn judge(scene: &mut Scene<'_, '_>, quest: &Quest, scan: &Scan) -> Result<()> {
+    let unresolved = doubts::unresolved(scene.tx, &scene.run.assignment.account)?;
+    let mut claims = claims(scene.tx, scan, &unresolved, scene.patience)?;
+    let asked: HashSet<_> = quest.doubts.iter().collect();
+    for doubt in &unresolved {
+        let calls = claims.remove(&doubt.attempt).unwrap_or_default();
+        if asked.contains(&doubt.attempt) {
+            judge_doubt(scene, quest, scan, doubt, &calls)?;
+        } else if let [
+            Claim {
+                sid,
+                contested: false,
+            },
+        ] = calls.as_slice()
+        {
+            // It was not looked for and turned up all the same.
+            candidates::note(scene.tx, doubt.attempt, sid, NamedBy::List, scene.now.wall)?;
+        }
+    }
+    Ok(())
+}
+
+/// A call that nobody owns and that may be an attempt's.
+struct Claim {
+    sid: CallSid,
+    /// Whether it may be another attempt's as well.
+    contested: bool,
+}
+
+/// Returns for each attempt the calls that may be its.
+fn claims(
+    tx: &Tx<'_>,
+    scan: &Scan,
+    unresolved: &[Doubt],
+    patience: &Patience,
+) -> Result<HashMap<AttemptId, Vec<Claim>>> {
+    let mut owners: HashMap<CallSid, Vec<AttemptId>> = HashMap::new();
+    for doubt in unresolved {
+        let created = patience.created(doubt.doubted.sent);
+        for call in scan.matching(doubt.number, doubt.caller_id, created) {
+            let claimants = owners.entry(call.report.sid.clone()).or_default();
+            claimants.push(doubt.attempt);
+        }
+    }
+    let mut claims: HashMap<AttemptId, Vec<Claim>> = HashMap::new();
+    for (sid, claimants) in owners {
+        let contested = claimants.len() > 1;
+        for attempt in claimants {
+            if !attempts::is_owned_by_another(tx, &sid, attempt)? {
+                let sid = sid.clone();
+                let claim = Claim { sid, contested };
+                claims.entry(attempt).or_default().push(claim);
+            }
+        }
+    }
+    Ok(claims)
+}
+
+fn judge_doubt(
+    scene: &mut Scene<'_, '_>,
+    quest: &Quest,
+    scan: &Scan,
+    doubt: &Doubt,
+    calls: &[Claim],
+) -> Result<()> {
+    let (tx, now) = (scene.tx, scene.now.wall);
+    let patience = scene.patience;
+    let known = doubts::known_calls(tx, doubt, patience, now)?;
+    let shown = known.iter().filter(|sid| scan.shows(sid)).count();
+    let by_window = quest.search.numbers.is_empty();
+    let complete_since = scan.complete_since();
+    let look = Look {
+        of_window: by_window,
+        calls: scan.calls().len() as u64,
+        total: scan.total(),
+        is_complete: complete_since.is_some(),
+        known: known.len() as u64,
+        known_shown: shown as u64,
+        candidates: calls.len() as u64,
+    };
+    doubts::looked(tx, doubt.attempt, &look, now)?;
+    let in_doubt = doubt.state == StateName::InDoubt;
+    let again = patience.next_look(&doubt.doubted, now);
+    doubts::look_again(tx, doubt.attempt, in_doubt.then_some(again))?;
+
+    if let [claim] = calls
+        && !claim.contested
+        && !candidates::is_refuted(tx, doubt.attempt, &claim.sid)?
+    {
+        return candidates::note(tx, doubt.attempt, &claim.sid, NamedBy::List, now);
+    }
+    if !calls.is_empty() {
+        for claim in calls {
+            candidates::keep(tx, doubt.attempt, &claim.sid, now)?;
+        }
+        let ambiguous = Evidence::Ambiguous;
+        return hear::merge(scene, doubt.attempt, &ambiguous, Source::Search).map(drop);
+    }
+    let Some(at) = complete_since.filter(|_| by_window && in_doubt) else {
+        return Ok(());
+    };
+    let all_shown = !known.is_empty() && shown == known.len();
+    let grade = if all_shown {
+        Grade::Strong
+    } else {
+        Grade::Weak
+    };
+    match judge_silence(&doubt.doubted, Clear { at, grade }, patience) {
+        Silence::MeansNothing => Ok(()),
+        Silence::Noted(clear) => {
+            doubts::note_clear(tx, doubt.attempt, clear)?;
+            let mut doubted = doubt.doubted;
+            doubted.clear = Some(clear);
+            let again = patience.next_look(&doubted, now);
+            doubts::look_again(tx, doubt.attempt, Some(again))
+        }
+        Silence::Absent(grade) => absent(scene, doubt.attempt, grade),
+    }
+}
+
+/// The call is not in the list. A person decides, unless the campaign has said beforehand what strong evidence means.
+fn absent(scene: &mut Scene<'_, '_>, attempt: AttemptId, grade: Grade) -> Result<()> {
+    doubts::note_absent(scene.tx, attempt, grade)?;
+    hear::merge(scene, attempt, &Evidence::Absent(grade), Source::Search)?;
+    if grade == Grade::Strong && doubts::may_be_redialled(scene.tx, attempt)? {
+        let decider = Decider {
+            by: "exocamp",
+            because: "the campaign says `redial-if-proven-not-placed`, and the evidence is strong",
+        };
+        let terms = hear::terms(scene);
+        let decision = Decision::NotPlaced;
+        doubts::decide(
+            scene.tx,
+            attempt,
+            decision,
+            &decider,
+            &terms,
+            scene.now.wall,
+        )?;
+    }
+    Ok(())
+}
+
+/// Asks about calls that somebody says are an attempt's: new ones many at once, the others each by itself.
+pub(super) fn about_candidates(
+    tx: &Tx<'_>,
+    run: &Run,
+    now: &Moment,
+    seen: &Seen<'_>,
+    most: usize,
+) -> Result<Vec<Effect>> {
+    let (id, sids) = (seen.campaign.id, run.assignment.sids_per_look_up);
+    let mut effects = Vec::new();
+    let fresh = candidates::take_new(tx, id, now.wall, sids)?;
+    if let Some(since) = fresh.iter().map(|candidate| candidate.since).min() {
+        let calls = fresh.into_iter().map(pair).collect();
+        effects.push(Effect::List { calls, since });
+    }
+    let alone = candidates::take_asked(tx, id, now.wall, most.saturating_sub(effects.len()))?;
+    effects.extend(alone.into_iter().map(|candidate| {
+        let (attempt, sid) = pair(candidate);
+        Effect::LookUp { attempt, sid }
+    }));
+    Ok(effects)
+}
+
+fn pair(candidate: Candidate) -> (AttemptId, CallSid) {
+    (candidate.attempt, candidate.sid)
+}
+
+/// Returns whether something is being looked for, or is to be looked for now.
+pub(super) fn goes_on(tx: &Tx<'_>, run: &Run, now: &Moment) -> Result<bool> {
+    let id = run.assignment.campaign;
+    let due = [
+        doubts::next_look_at(tx, id)?,
+        candidates::next_ask_at(tx, id)?,
+    ];
+    let is_due = due.into_iter().flatten().any(|at| at <= now.wall);
+    Ok(run.is_searching || is_due)
+}
+
+/// Returns when something is to be looked for next, since boot.
+pub(super) fn next_at(tx: &Tx<'_>, run: &Run, now: &Moment) -> Result<Option<Duration>> {
+    let id = run.assignment.campaign;
+    let search = match &run.next_page {
+        Some(_) => Some(now.wall),
+        None if run.is_searching => None,
+        None => doubts::next_look_at(tx, id)?,
+    };
+    let next = [search, candidates::next_ask_at(tx, id)?];
+    Ok(next
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|at| now.since_boot_at(at)))
+}
+
+fn after(at: Timestamp, by: Duration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(at)
+}

@@ -1,0 +1,33 @@
+//! How far the provider's clock and ours may be apart.
+//!
+//! Calling hours are kept, and lost calls searched for, by our wall clock; both are worth nothing if it is wrong. What
+//! the provider shows as its own time is the only other clock there is.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Two clocks that are no further apart agree.
+pub const MAY_DIFFER: Duration = Duration::from_secs(120);
+
+/// Returns by how many seconds ours is ahead, if the two do not agree.
+pub fn disagree(ours: Timestamp, theirs: Timestamp) -> Option<i64> {
+    let apart = ours.duration_since(theirs);
+    (apart.unsigned_abs() > MAY_DIFFER).then_some(apart.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_minutes_agree_and_more_do_not() {
+        let theirs = Timestamp::UNIX_EPOCH;
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        for agrees in [0, 120, -120] {
+            assert_eq!(disagree(at(agrees), theirs), None);
+        }
+        assert_eq!(disagree(at(121), theirs), Some(121));
+        assert_eq!(disagree(at(-3_600), theirs), Some(-3_600));
+    }
+}
