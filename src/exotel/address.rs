@@ -66,12 +66,7 @@ impl BaseUrl {
 
     /// Returns whether the address is on this machine.
     pub fn is_loopback(&self) -> bool {
-        let host = self.0.host_str().unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        match address.parse::<std::net::IpAddr>() {
-            Ok(ip) => ip.is_loopback(),
-            Err(_) => host == "localhost",
-        }
+        is_loopback(&self.0)
     }
 
     /// Returns the address of a resource; each segment is encoded, so that none can reach outside its place.
@@ -82,6 +77,16 @@ impl BaseUrl {
             .pop_if_empty()
             .extend(segments);
         url
+    }
+}
+
+/// Returns whether an address is on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    match address.parse::<std::net::IpAddr>() {
+        Ok(ip) => ip.is_loopback(),
+        Err(_) => host == "localhost",
     }
 }
 

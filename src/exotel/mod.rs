@@ -22,6 +22,7 @@
 
 mod account;
 mod address;
+pub mod callback;
 mod classify;
 mod order;
 #[cfg(test)]
