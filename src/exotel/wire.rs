@@ -252,7 +252,7 @@ impl Call {
 /// Reads a `Status` (developer.exotel.com/api, "Call details").
 ///
 /// A word we do not know is taken as not yet ended, and kept: other clients have met `connected` and `missed`.
-fn status(word: &str, tidy: &Tidy) -> CallStatus {
+pub(super) fn status(word: &str, tidy: &Tidy) -> CallStatus {
     match word.to_ascii_lowercase().as_str() {
         "queued" | "ringing" | "in-progress" => CallStatus::Running,
         "completed" => CallStatus::Ended(Outcome::Completed),
