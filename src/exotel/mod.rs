@@ -5,6 +5,8 @@
 //! unsent is a doubt, never a failure. Nothing that leaves this module (replies, errors, `Debug`) holds the key or the
 //! token.
 //!
+//! What Exotel posts to us, the status callbacks, is read in [`callback`] and causes one more GET at most.
+//!
 //! How certain is "not sent"? Only errors from before the first byte of a request count:
 //!
 //! | what happened | answer |

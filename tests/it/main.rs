@@ -6,6 +6,7 @@
 )]
 
 mod architecture;
+mod callbacks;
 mod commands;
 mod crash;
 mod search;
