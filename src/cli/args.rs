@@ -255,7 +255,7 @@ Fates decide by the number, faults by chance. A fate or fault is one of
   lost-request                               cut off before anything is placed
   lost-reply truncated xml slow 503-placed   the call is placed, and the reply is lost, cut, XML, late or a 503
 Faults of look-ups: get-503 get-429 get-truncated get-slow get-lost
-  get-short-list                             a page of the list lacks half its rows and says that it is the last
+  get-short-list                             a page of the list lacks rows, and the next page
 Faults of callbacks: late-callback duplicate-callback missing-callback
 
 Examples:
