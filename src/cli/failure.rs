@@ -116,45 +116,61 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let (exit, hint) = match &error {
-            StoreError::Missing(_) => (
-                Exit::Usage,
-                Some("import a list first, or name the folder with `-C DIR`"),
-            ),
-            StoreError::NotOurs(_) => (Exit::Storage, Some("name another file with `--db PATH`")),
-            StoreError::Newer { .. } => (
-                Exit::Storage,
-                Some("install the newer exocamp that wrote it"),
-            ),
-            StoreError::NotDecidable { until: Some(_), .. } => (
-                Exit::Usage,
-                Some("its call may still be under way; `exocamp settle CAMPAIGN` looks for it"),
-            ),
-            StoreError::NotDecidable { until: None, .. } => (
-                Exit::Usage,
-                Some("`exocamp doubts list` shows those that wait for a decision"),
-            ),
-            StoreError::Superseded => (
-                Exit::AlreadyRunning,
-                Some("look for the other run with `exocamp status`"),
-            ),
-            StoreError::NoWal(_) => (
-                Exit::Storage,
-                Some("keep the database on a local disk: `--db PATH`"),
-            ),
-            StoreError::Open(..) => (
-                Exit::Storage,
-                Some("check that the folder exists and may be written to"),
-            ),
-            StoreError::Sqlite(_) | StoreError::OldSqlite(_) => (Exit::Storage, None),
-            StoreError::Nonsense(_) | StoreError::NotOneRow { .. } => (Exit::Storage, None),
+        let exit = match &error {
+            StoreError::Missing(_) | StoreError::NotDecidable { .. } => Exit::Usage,
+            StoreError::Superseded => Exit::AlreadyRunning,
+            _ => Exit::Storage,
         };
+        let hint = remedy(&error).map(str::to_owned);
         Self {
             exit,
             error: error.into(),
-            hint: hint.map(str::to_owned),
+            hint,
         }
     }
+}
+
+/// Returns what to do about it, in one sentence.
+fn remedy(error: &StoreError) -> Option<&'static str> {
+    Some(match error {
+        StoreError::Missing(_) => "import a list first, or name the folder with `-C DIR`",
+        StoreError::NotAFile(_) | StoreError::NotOurs(_) => "name another file with `--db PATH`",
+        StoreError::Newer { .. } => "install the newer exocamp that wrote it",
+        StoreError::Open(..) => "check that the folder exists and is yours",
+        StoreError::Network { .. } | StoreError::NoWal(_) => {
+            "keep the database on a disk of this machine: `--db PATH`"
+        }
+        StoreError::ReadOnly(..) | StoreError::Unwritable(_) => {
+            "check owner and mode of the database and its folder, and that the disk is not mounted read-only"
+        }
+        StoreError::Moved(_) => {
+            "see that the other machine calls no more and run `exocamp audit CAMPAIGN`, then `exocamp adopt`"
+        }
+        StoreError::Behind(..) => {
+            "put the newest copy back; if there is none, run `exocamp audit CAMPAIGN`, then `exocamp adopt`"
+        }
+        StoreError::DiskFull(_) => "free some space, then run the same command again: it goes on",
+        StoreError::Disk(_) => {
+            "see that the disk has room and is sound (`dmesg`), then run the same command again: it goes on"
+        }
+        StoreError::Corrupt(_) => {
+            "put a backup in its place and run `exocamp adopt`, or save what is left with `sqlite3 FILE .recover`"
+        }
+        StoreError::Busy(_) => {
+            "close whatever has the database open, a database browser for example (`fuser FILE` names it)"
+        }
+        StoreError::NotDecidable { until: Some(_), .. } => {
+            "its call may still be under way; `exocamp settle CAMPAIGN` looks for it"
+        }
+        StoreError::NotDecidable { until: None, .. } => {
+            "`exocamp doubts list` shows those that wait for a decision"
+        }
+        StoreError::Superseded => "look for the other run with `exocamp status`",
+        StoreError::OldSqlite(_) => "build exocamp with the SQLite it brings along",
+        StoreError::Sqlite(_) | StoreError::Nonsense(_) | StoreError::NotOneRow { .. } => {
+            return None;
+        }
+    })
 }
 
 impl From<LockError> for Failure {
@@ -165,7 +181,9 @@ impl From<LockError> for Failure {
             LockError::Io(..) => Self {
                 exit: Exit::Storage,
                 error: error.into(),
-                hint: None,
+                hint: Some(
+                    "check owner and mode of the folder, and that its disk has room".to_owned(),
+                ),
             },
         }
     }

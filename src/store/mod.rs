@@ -5,7 +5,7 @@
 //! commit. Each submodule has one function per intention, taking the transaction, so that a turn can compose them.
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,92 +13,45 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::domain::attempt::StateName;
-
 pub mod attempts;
+pub mod binding;
 pub mod campaigns;
 pub mod candidates;
 pub mod contacts;
 pub mod copy;
 pub mod doubts;
+mod error;
 pub mod incidents;
 pub mod live;
 pub mod lock;
 pub mod looks;
+pub mod machine;
+mod mark;
+mod place;
 pub mod reports;
 pub mod runs;
+
+pub use self::error::StoreError;
+use self::mark::MarkFile;
 
 /// Marks a database file as ours: `exoc`.
 const APPLICATION_ID: i32 = 0x6578_6f63;
 
 /// All migrations in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001_init.sql"),
+    include_str!("migrations/0002_binding.sql"),
     include_str!("migrations/0003_doubts.sql"),
 ];
+
+/// The schema after all of them.
+const KNOWN_SCHEMA: i64 = MIGRATIONS.len() as i64;
 
 /// Before this version SQLite could corrupt a WAL that two processes reset at the same time.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long a writer waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What can be wrong with the store.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// There is no such file, and reading commands never create one.
-    #[error("no database at `{0}`")]
-    Missing(PathBuf),
-    /// The file is something else.
-    #[error("`{0}` is not an exocamp database")]
-    NotOurs(PathBuf),
-    /// Written by a newer exocamp.
-    #[error("`{path}` has schema {found}; this exocamp knows schema {known}")]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-        /// Ours.
-        known: i64,
-    },
-    /// The file cannot be created or opened.
-    #[error("cannot open `{0}`")]
-    Open(PathBuf, #[source] io::Error),
-    /// The file system cannot do what SQLite's log needs.
-    #[error("`{0}` lies on a file system that cannot share memory between processes")]
-    NoWal(PathBuf),
-    /// SQLite refuses.
-    #[error("the database refuses")]
-    Sqlite(#[from] rusqlite::Error),
-    /// The linked SQLite has a known bug.
-    #[error("SQLite {0} can corrupt the database; 3.51.3 or newer is needed")]
-    OldSqlite(&'static str),
-    /// A row says what no row may say.
-    #[error("the database holds `{0}`, which this exocamp does not understand")]
-    Nonsense(String),
-    /// Another run has taken this run's place.
-    #[error("another run has taken over this campaign")]
-    Superseded,
-    /// Nobody may decide about this attempt (yet).
-    #[error("attempt {attempt} is {state}; only one that is held can be decided about")]
-    NotDecidable {
-        /// The attempt's id.
-        attempt: i64,
-        /// Where it stands.
-        state: StateName,
-        /// Until when its call may be under way or not yet be listed, if it is in doubt.
-        until: Option<Timestamp>,
-    },
-    /// A statement meant for one row met another number of rows.
-    #[error("{what}: expected one row, changed {changed}")]
-    NotOneRow {
-        /// What the statement does.
-        what: &'static str,
-        /// How many rows it changed.
-        changed: usize,
-    },
-}
 
 /// What the functions of the store return.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -108,6 +61,8 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// What a run raises after each turn; other commands keep none.
+    mark: Option<MarkFile>,
 }
 
 /// A transaction; the functions of the submodules take it.
@@ -118,16 +73,27 @@ impl Store {
     /// Opens the database, creating it (mode 0600) if there is none, and brings its schema up to date.
     ///
     /// # Errors
-    /// When the file is not ours, is from a newer exocamp, or cannot be opened.
+    /// When the file is not ours, is from a newer exocamp, lies where no database may lie, or cannot be written to.
     pub fn open_or_create(path: &Path) -> Result<Self> {
+        match Self::open(path) {
+            Err(StoreError::Missing(_)) => {}
+            opened => return opened,
+        }
+        let folder = place::folder_of(path);
+        place::file_system(folder)?;
         let file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
             .open(path);
-        file.map_err(|error| StoreError::Open(path.to_owned(), error))?;
-        Self::open_file(path)
+        file.map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                StoreError::ReadOnly(folder.to_owned(), error)
+            }
+            _ => StoreError::Open(path.to_owned(), error),
+        })?;
+        Self::open(path)
     }
 
     /// Opens a database that exists.
@@ -135,13 +101,45 @@ impl Store {
     /// # Errors
     /// As [`Self::open_or_create`], and when there is no file.
     pub fn open(path: &Path) -> Result<Self> {
-        match path.metadata() {
-            Ok(_) => Self::open_file(path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(StoreError::Missing(path.to_owned()))
-            }
-            Err(error) => Err(StoreError::Open(path.to_owned(), error)),
+        let path = place::find(path)?;
+        place::file_system(&path)?;
+        place::check_writable(&path)?;
+        let mut store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        store.prepare()?;
+        Ok(store)
+    }
+
+    /// Opens a database that exists, for whoever only reads: it need not be writable then.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when it cannot be written to and something would have to be: its schema is older, or its
+    /// log was left by somebody who died.
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        let path = place::find(path)?;
+        place::file_system(&path)?;
+        match place::check_writable(&path) {
+            Ok(()) => Self::open(&path),
+            Err(unwritable) => Self::open_unwritable(path, unwritable),
         }
+    }
+
+    fn open_unwritable(path: PathBuf, unwritable: StoreError) -> Result<Self> {
+        let mut store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        match store.check_ownership() {
+            // SQLite must make its log's files to read beside a writer. Without a log nobody writes, and the file alone
+            // is the whole database.
+            Err(StoreError::Unwritable(_)) if place::has_no_log(&store.path) => {
+                let alone = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+                store = Self::connect_by(&place::as_immutable(&store.path), store.path, alone)?;
+                store.check_ownership()?;
+            }
+            Err(StoreError::Unwritable(_)) => return Err(unwritable),
+            checked => checked?,
+        }
+        if store.schema()? < KNOWN_SCHEMA {
+            return Err(unwritable);
+        }
+        Ok(store)
     }
 
     /// Opens a database in memory, for tests and simulations.
@@ -149,49 +147,51 @@ impl Store {
     /// # Errors
     /// When SQLite refuses.
     pub fn in_memory() -> Result<Self> {
-        Self::prepare(Connection::open_in_memory()?, PathBuf::from(":memory:"))
-    }
-
-    fn open_file(path: &Path) -> Result<Self> {
-        // The locks beside it must be the same ones, whichever way the file was reached.
-        let path = &path
-            .canonicalize()
-            .map_err(|error| StoreError::Open(path.to_owned(), error))?;
-        // No SQLITE_OPEN_URI: `file:x?mode=memory` is a file name like any other.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        Self::prepare(connection, path.to_owned())
-    }
-
-    fn prepare(connection: Connection, path: PathBuf) -> Result<Self> {
-        if rusqlite::version_number() < OLDEST_SQLITE {
-            return Err(StoreError::OldSqlite(rusqlite::version()));
-        }
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.set_prepared_statement_cache_capacity(128);
-        let mut store = Self { connection, path };
-        store.check_ownership()?;
-        let mode: String =
-            store
-                .connection
-                .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-        if mode != "wal" && mode != "memory" {
-            return Err(StoreError::NoWal(store.path));
-        }
-        // An intent must outlive a power cut, or the same person is rung twice.
-        store
-            .connection
-            .pragma_update(None, "synchronous", "FULL")?;
-        store.connection.pragma_update(None, "foreign_keys", true)?;
-        store.migrate()?;
+        let mut store =
+            Self::connect(PathBuf::from(":memory:"), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        store.prepare()?;
         Ok(store)
     }
 
-    /// Refuses other programs' files before anything is written to them.
+    fn connect(path: PathBuf, flags: OpenFlags) -> Result<Self> {
+        // No SQLITE_OPEN_URI: `file:x?mode=memory` is a file name like any other.
+        Self::connect_by(&path.clone(), path, flags)
+    }
+
+    fn connect_by(name: &Path, path: PathBuf, flags: OpenFlags) -> Result<Self> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(StoreError::OldSqlite(rusqlite::version()));
+        }
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(name, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        Ok(Self {
+            connection,
+            path,
+            mark: None,
+        })
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.check_ownership()?;
+        let mode: String =
+            self.connection
+                .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" && mode != "memory" {
+            return Err(StoreError::NoWal(self.path.clone()));
+        }
+        // An intent must outlive a power cut, or the same person is rung twice.
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.pragma_update(None, "foreign_keys", true)?;
+        self.migrate()
+    }
+
+    /// Refuses other programs' files, and those of a newer exocamp, before anything is written to them.
     fn check_ownership(&self) -> Result<()> {
         let not_ours = |error: rusqlite::Error| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => StoreError::NotOurs(self.path.clone()),
-            _ => StoreError::Sqlite(error),
+            _ => StoreError::from(error),
         };
         let id: i32 = self
             .connection
@@ -200,39 +200,43 @@ impl Store {
         let objects: i64 =
             self.connection
                 .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        if id == APPLICATION_ID || (id == 0 && objects == 0) {
-            Ok(())
-        } else {
-            Err(StoreError::NotOurs(self.path.clone()))
+        if id != APPLICATION_ID && (id != 0 || objects != 0) {
+            return Err(StoreError::NotOurs(self.path.clone()));
+        }
+        match self.schema()? {
+            found if found > KNOWN_SCHEMA => Err(StoreError::Newer {
+                path: self.path.clone(),
+                found,
+                known: KNOWN_SCHEMA,
+            }),
+            _ => Ok(()),
         }
     }
 
+    fn schema(&self) -> Result<i64> {
+        Ok(self
+            .connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))?)
+    }
+
     fn migrate(&mut self) -> Result<()> {
-        let known = MIGRATIONS.len() as i64;
-        let version = |connection: &Connection| {
-            connection.pragma_query_value(None, "user_version", |row| row.get(0))
-        };
-        let found: i64 = version(&self.connection)?;
-        if found == known {
+        if self.schema()? == KNOWN_SCHEMA {
             return Ok(());
-        }
-        if found > known {
-            return Err(StoreError::Newer {
-                path: self.path.clone(),
-                found,
-                known,
-            });
         }
         let tx = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have migrated while this one waited for the lock.
-        let found: i64 = version(&tx)?;
+        let found: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found >= KNOWN_SCHEMA {
+            drop(tx);
+            return self.check_ownership();
+        }
         for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
             tx.execute_batch(migration)?;
         }
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-        tx.pragma_update(None, "user_version", known)?;
+        tx.pragma_update(None, "user_version", KNOWN_SCHEMA)?;
         tx.commit()?;
         Ok(())
     }
@@ -261,7 +265,7 @@ impl Store {
         &mut self,
         body: impl FnOnce(&Tx<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let sqlite = |error: rusqlite::Error| E::from(StoreError::Sqlite(error));
+        let sqlite = |error: rusqlite::Error| E::from(StoreError::from(error));
         let tx = Tx(self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -406,6 +410,41 @@ mod tests {
             Store::open(&path),
             Err(StoreError::Newer { found: 99, .. })
         ));
+    }
+
+    #[test]
+    fn what_sqlite_refuses_is_told_by_its_cause() {
+        use rusqlite::ffi::{
+            Error, SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR_FSYNC,
+            SQLITE_NOMEM, SQLITE_READONLY_DBMOVED,
+        };
+        let told = |code| {
+            let error = rusqlite::Error::SqliteFailure(Error::new(code), None);
+            StoreError::from(error).to_string()
+        };
+        for (code, message) in [
+            (SQLITE_FULL, "the disk is full"),
+            (SQLITE_IOERR_FSYNC, "the disk fails"),
+            (SQLITE_CORRUPT, "the database is damaged"),
+            (SQLITE_READONLY_DBMOVED, "the database cannot be written to"),
+            (SQLITE_CANTOPEN, "the database cannot be written to"),
+            (SQLITE_NOMEM, "the database refuses"),
+        ] {
+            assert_eq!(told(code), message, "{code}");
+        }
+        assert!(told(SQLITE_BUSY).contains("locked for too long"));
+    }
+
+    #[test]
+    fn a_database_that_another_program_locks_is_not_waited_for_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("exocamp.db");
+        let mut store = Store::open_or_create(&path).unwrap();
+        store.connection.busy_timeout(Duration::ZERO).unwrap();
+        let browser = Connection::open(&path).unwrap();
+        browser.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let refused: Result<()> = store.write(|_| Ok(()));
+        assert!(matches!(refused, Err(StoreError::Busy(_))));
     }
 
     #[test]
