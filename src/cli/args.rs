@@ -98,6 +98,8 @@ pub(super) enum Command {
     Status(Status),
     /// Place one test call through the same path
     Call(Call),
+    /// Accept a database that was put back from a backup or moved to this machine; calls nobody
+    Adopt(Adopt),
     /// Run a pretend Exotel for rehearsals and tests
     Sandbox(Box<Sandbox>),
 }
@@ -243,6 +245,16 @@ pub(super) struct Call {
     /// The number to ring
     pub(super) number: String,
     /// Do not ask before calling
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Adopt {
+    /// Why nobody will be called twice; kept with the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) because: Option<String>,
+    /// Do not ask
     #[arg(short, long)]
     pub(super) yes: bool,
 }

@@ -21,8 +21,8 @@ use crate::store::lock::{Holder, RunLock};
 use crate::store::{Store, Tx, runs};
 use crate::ui::progress::ProgressView;
 
-/// Takes the campaign's lock, which names this process to whoever comes second. What a dead run left open is in doubt
-/// from that moment on.
+/// Takes the campaign's lock, which names this process to whoever comes second, and claims the database for this
+/// machine. What a dead run left open is in doubt from that moment on.
 pub(super) fn take_lock(
     workspace: &Workspace,
     store: &mut Store,
@@ -35,6 +35,16 @@ pub(super) fn take_lock(
         since: shown_time(now),
     };
     let lock = RunLock::take(&workspace.database(), campaign.id, &me)?;
+    // Pretend phones may be rung again, and on any machine.
+    if !workspace.ui.sandbox {
+        if let Some(caution) = store.claim(workspace.machine().as_ref(), now)? {
+            workspace.ui.warn(&caution.to_string());
+        }
+        if let Some(system) = store.uncertain_file_system()? {
+            let note = format!("the database lies on {system}; see that no other machine uses it");
+            workspace.ui.note(&note);
+        }
+    }
     let patience = patience::configured(workspace)?;
     store.write(|tx| runs::recover(tx, campaign.id, &patience, now))?;
     Ok(lock)

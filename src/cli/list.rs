@@ -11,7 +11,7 @@ use crate::ui::table::{self, Column};
 use crate::ui::{Format, Ui};
 
 pub(super) fn run(workspace: &Workspace) -> Result<Exit, Failure> {
-    let mut store = workspace.open_store()?;
+    let mut store = workspace.open_store_to_read()?;
     let campaigns = store.read(reports::all_progress)?;
     let ui: &Ui = &workspace.ui;
     match ui.format {

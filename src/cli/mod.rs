@@ -3,6 +3,7 @@
 //! Everything is wired here and nowhere else; nobody uses this module but `main`. One file per command, and beside them
 //! what several commands share.
 
+mod adopt;
 mod args;
 mod call;
 mod conclusion;
@@ -114,6 +115,7 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::Settle(args) => settle::run(&workspace, args),
         Command::Status(args) => status::run(&workspace, args),
         Command::Call(args) => call::run(&workspace, args),
+        Command::Adopt(args) => adopt::run(&workspace, args),
         Command::Sandbox(args) => sandbox::run(&workspace, args),
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn show(
     name: &str,
     filter: &ContactFilter,
 ) -> Result<Exit, Failure> {
-    let mut store = workspace.open_store()?;
+    let mut store = workspace.open_store_to_read()?;
     let (progress, contacts) = read(&mut store, |tx| {
         let campaign = workspace.campaign(tx, name)?;
         Ok((

@@ -6,7 +6,9 @@ use super::args::Global;
 use super::failure::{Exit, Failure};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::store::binding::Standing;
 use crate::store::campaigns::{self, Campaign};
+use crate::store::machine::MachineId;
 use crate::store::{Store, Tx};
 use crate::ui::Ui;
 
@@ -84,6 +86,28 @@ impl Workspace {
         Ok(Store::open(&self.database())?)
     }
 
+    /// Opens the database to show what is in it, which may be an older copy or on another machine.
+    pub(super) fn open_store_to_read(&self) -> Result<Store, Failure> {
+        let mut store = Store::open_to_read(&self.database())?;
+        if !self.ui.sandbox {
+            let standing = store.standing(self.machine().as_ref())?;
+            if let Some(astray) = astray(&standing) {
+                self.ui.warn(&format!(
+                    "{astray}; calling is refused until `exocamp adopt`"
+                ));
+            }
+        }
+        Ok(store)
+    }
+
+    /// Returns the machine that databases are bound to: this one, unless somebody has named it.
+    pub(super) fn machine(&self) -> Option<MachineId> {
+        match self.config.text("EXOCAMP_MACHINE_ID") {
+            Some(name) => Some(MachineId::named(name)),
+            None => MachineId::of_this_machine(),
+        }
+    }
+
     /// Opens the database, creating it if there is none.
     pub(super) fn open_or_create_store(&self) -> Result<Store, Failure> {
         Ok(Store::open_or_create(&self.database())?)
@@ -96,14 +120,11 @@ impl Workspace {
 
     /// Asks the person at the keyboard a question whose answer is no unless they say yes.
     pub(super) fn ask(&self, question: &str) -> Result<bool, Failure> {
-        if self.ui.is_watched() {
+        if self.ui.is_interactive() && self.ui.is_watched() {
             return Ok(self.ui.confirm(question));
         }
-        Err(Failure::new(
-            Exit::Usage,
-            "cannot ask whether to call: standard error is no terminal",
-        )
-        .hint("say so beforehand with `--yes`"))
+        Err(Failure::new(Exit::Usage, "cannot ask: this is no terminal")
+            .hint("say so beforehand with `--yes`"))
     }
 
     /// Returns the campaign of this name.
@@ -135,6 +156,18 @@ impl Workspace {
             campaign.owner
         )))
     }
+}
+
+/// Returns what is wrong with a database that may not call from here, if something is.
+pub(super) fn astray(standing: &Standing) -> Option<String> {
+    let moved = standing
+        .is_moved
+        .then(|| "this database belongs to another machine".to_owned());
+    let behind = standing
+        .behind
+        .map(|behind| format!("this database is an older copy, behind its mark by {behind}"));
+    let found: Vec<_> = [moved, behind].into_iter().flatten().collect();
+    (!found.is_empty()).then(|| found.join("; "))
 }
 
 /// Returns the passwd name of the uid; under cron there may be no `USER`.

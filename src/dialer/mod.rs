@@ -31,7 +31,7 @@ use crate::domain::call::Window;
 use crate::domain::pace::may_still_be_sent;
 use crate::exotel::Client;
 use crate::provider::Reply;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, binding};
 
 /// The longest wait between two turns, so that a pause from another terminal is seen well within a second.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
@@ -139,7 +139,13 @@ impl Desk {
     ) -> Result<(Self, Turned), StoreError> {
         let turn = tokio::task::spawn_blocking(move || {
             let Self { store, rolls, run } = &mut self;
-            let turned = store.write(|tx| turn(tx, run, &now, rolls, &events))?;
+            let (turned, level) = store.write(|tx| {
+                let turned = turn(tx, run, &now, rolls, &events)?;
+                Ok::<_, StoreError>((turned, binding::level(tx)?))
+            })?;
+            // After the commit, so that the mark never says too much; before the effects, so that an older copy of the
+            // database is found out by the first call that it lacks.
+            store.raise_mark(level);
             Ok((self, turned))
         });
         match turn.await {

@@ -119,6 +119,22 @@ fn bind(tx: &Tx<'_>, database: &str, machine: Option<&MachineId>, now: Timestamp
     )
 }
 
+/// Returns the names of the campaigns whose people may have been called without the database knowing: all that have
+/// called, and all that have somebody left to call, since they may have called for the first time after it was copied.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn campaigns_to_audit(tx: &Tx<'_>) -> Result<Vec<String>> {
+    let mut statement = tx.0.prepare(
+        "SELECT name FROM campaign
+         WHERE EXISTS (SELECT 1 FROM attempt WHERE attempt.campaign_id = campaign.id)
+            OR EXISTS (SELECT 1 FROM contact WHERE contact.campaign_id = campaign.id AND contact.state = 'pending')
+         ORDER BY id",
+    )?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
 /// A person's decision to go on with a database that was moved or put back.
 #[derive(Clone, Copy, Debug)]
 pub struct Adoption<'a> {
