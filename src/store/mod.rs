@@ -80,7 +80,10 @@ impl Store {
             opened => return opened,
         }
         let folder = place::folder_of(path);
-        place::file_system(folder)?;
+        let folder = folder
+            .canonicalize()
+            .map_err(|error| StoreError::Open(path.to_owned(), error))?;
+        place::file_system(&folder)?;
         let file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -89,7 +92,7 @@ impl Store {
             .open(path);
         file.map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                StoreError::ReadOnly(folder.to_owned(), error)
+                StoreError::ReadOnly(folder, error)
             }
             _ => StoreError::Open(path.to_owned(), error),
         })?;
@@ -124,15 +127,16 @@ impl Store {
     }
 
     fn open_unwritable(path: PathBuf, unwritable: StoreError) -> Result<Self> {
-        let mut store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let store = if place::has_no_log(&path) {
+            // Nobody writes, and the file alone is the whole database. Otherwise SQLite would make the log's files, which
+            // would be ours then and keep its owner out.
+            let name = place::as_immutable(&path);
+            Self::connect_by(&name, path, flags | OpenFlags::SQLITE_OPEN_URI)?
+        } else {
+            Self::connect(path, flags)?
+        };
         match store.check_ownership() {
-            // SQLite must make its log's files to read beside a writer. Without a log nobody writes, and the file alone
-            // is the whole database.
-            Err(StoreError::Unwritable(_)) if place::has_no_log(&store.path) => {
-                let alone = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-                store = Self::connect_by(&place::as_immutable(&store.path), store.path, alone)?;
-                store.check_ownership()?;
-            }
             Err(StoreError::Unwritable(_)) => return Err(unwritable),
             checked => checked?,
         }

@@ -9,6 +9,7 @@ mod architecture;
 mod callbacks;
 mod commands;
 mod crash;
+mod faults;
 mod search;
 mod simulated;
 mod support;

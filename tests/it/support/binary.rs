@@ -13,6 +13,7 @@ use exocamp::store::campaigns::{self, CampaignId, PausedBy};
 use exocamp::store::{Store, StoreError, Tx};
 use insta::Settings;
 use jiff::Timestamp;
+use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -118,6 +119,45 @@ impl Folder {
         Running::spawn(self.command(line.split_whitespace()))
     }
 
+    /// Returns such a command run by another program, whose own words come first.
+    pub(crate) fn command_under(&self, program: &Path, words: &[String], line: &str) -> Command {
+        let command = self.command(line.split_whitespace());
+        let mut under = Command::new(program);
+        under
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .args(words)
+            .arg(command.get_program())
+            .args(command.get_args());
+        under
+    }
+
+    /// Copies the database as it is now, as a person makes a backup.
+    pub(crate) fn back_up(&self, to: &str) {
+        let database = self.database();
+        let to = self.path().join(to);
+        database
+            .execute("VACUUM INTO ?1", [to.to_str().expect("a path is text")])
+            .expect("the database can be copied");
+    }
+
+    /// Puts a backup in the database's place.
+    pub(crate) fn put_back(&self, from: &str) {
+        for beside in ["exocamp.db-wal", "exocamp.db-shm"] {
+            // They are there only if somebody died.
+            let _ = fs::remove_file(self.path().join(beside));
+        }
+        fs::copy(self.path().join(from), self.path().join("exocamp.db"))
+            .expect("the backup can be copied");
+    }
+
+    /// Opens the database as anybody can who has SQLite.
+    pub(crate) fn database(&self) -> Connection {
+        Connection::open(self.path().join("exocamp.db")).expect("the database can be opened")
+    }
+
     /// Returns a command that works in this folder.
     pub(crate) fn command<'a>(
         &self,
@@ -180,6 +220,7 @@ impl Folder {
             (r"\b\d\d:\d\d:\d\d\b", "[TIME]"),
             (r"\b\d\d [A-Z][a-z]{2} \d\d:\d\d\b", "[TIME]"),
             (r"pid \d+ on [^,]+", "pid [PID] on [HOST]"),
+            (r"by \d+ events", "by [N] events"),
             (r"in [\d.hms ]+, \d+ requests", "in [LENGTH], [N] requests"),
         ] {
             settings.add_filter(pattern, shown);

@@ -6,6 +6,7 @@ pub(crate) mod exotel;
 pub(crate) mod outside;
 pub(crate) mod phones;
 pub(crate) mod process;
+pub(crate) mod strace;
 pub(crate) mod terminal;
 pub(crate) mod wiretap;
 pub(crate) mod world;
