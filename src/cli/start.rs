@@ -256,7 +256,7 @@ fn copy_into_sandbox(workspace: &Workspace, name: &str) -> Result<(), Failure> {
     if !workspace.real_database().exists() {
         return Ok(());
     }
-    let mut real = Store::open(workspace.real_database())?;
+    let mut real = Store::open_to_read(workspace.real_database())?;
     if read(&mut real, |tx| Ok(campaigns::find(tx, name)?))?.is_none() {
         if workspace.database().exists() {
             return Ok(());

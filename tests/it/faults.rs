@@ -109,7 +109,7 @@ fn a_disk_that_fails_in_the_middle_of_a_run_ends_it_and_the_next_one_goes_on() {
 fn a_commit_that_fails_sends_nothing() {
     let Some(strace) = Strace::find() else { return };
     let rung_when_failing_at = |sync: u32| {
-        let exotel = Exotel::start("--hold 2s --mix completed=1");
+        let exotel = Exotel::start("--hold 300ms --mix completed=1");
         let folder = Folder::calling(&exotel);
         folder.import_people("leads", 1);
         // As long as somebody else looks on, the log stays, and a run syncs for its turns and little else.
