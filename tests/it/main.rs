@@ -13,3 +13,4 @@ mod faults;
 mod search;
 mod simulated;
 mod support;
+mod torture;

@@ -3,6 +3,7 @@
 pub(crate) mod answers;
 pub(crate) mod binary;
 pub(crate) mod exotel;
+pub(crate) mod history;
 pub(crate) mod outside;
 pub(crate) mod phones;
 pub(crate) mod process;

@@ -3,7 +3,7 @@
 //! Every wait has an end: a child that hangs is killed and fails its test with what it said.
 
 use std::fs::{self, File};
-use std::process::{Child, ChildStdin, Command};
+use std::process::{Child, ChildStdin, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,14 @@ impl Ran {
     pub(crate) fn error_json(&self) -> Value {
         let parsed = serde_json::from_str(self.stderr.lines().last().unwrap_or_default());
         parsed.unwrap_or_else(|error| panic!("no JSON error: {error}\n{}", self.shown()))
+    }
+
+    /// Fails unless it ended with one of these exit codes.
+    #[track_caller]
+    pub(crate) fn exits_with_one_of(self, codes: &[i32]) -> Self {
+        let expected = self.code.is_some_and(|code| codes.contains(&code));
+        assert!(expected, "{}", self.shown());
+        self
     }
 
     fn shown(&self) -> String {
@@ -120,10 +128,11 @@ impl Running {
         status.is_some()
     }
 
-    /// Kills it as a power cut would, and returns when it is dead.
-    pub(crate) fn kill(mut self) {
+    /// Kills it as a power cut would, and returns when it is dead; with an exit code if it had ended before.
+    pub(crate) fn kill(mut self) -> Ran {
         self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it can be waited for");
+        let status = self.child.wait().expect("it can be waited for");
+        self.ran(Some(status))
     }
 
     /// Waits for its end.
@@ -137,14 +146,18 @@ impl Running {
                 None => thread::sleep(Duration::from_millis(5)),
             }
         };
-        let ran = Ran {
+        let ran = self.ran(status);
+        assert!(status.is_some(), "it hangs\n{}", ran.shown());
+        ran
+    }
+
+    fn ran(&self, status: Option<ExitStatus>) -> Ran {
+        Ran {
             line: self.line.clone(),
             code: status.and_then(|status| status.code()),
             stdout: self.stdout(),
             stderr: self.stderr(),
-        };
-        assert!(status.is_some(), "it hangs\n{}", ran.shown());
-        ran
+        }
     }
 }
 

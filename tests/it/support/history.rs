@@ -1,0 +1,892 @@
+//! Holds what the database says against what the phones heard, and tells in words where they disagree.
+//!
+//! The rules are the product's promises, not the program's code: nothing of the program is used but its file. So the
+//! same checker serves the program and any build of it that was broken on purpose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::exotel::Call;
+
+/// What can be wrong with a history.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Rule {
+    /// A phone rang that no attempt had permitted.
+    Unpermitted,
+    /// Somebody was called twice, or could have been.
+    CalledTwice,
+    /// A phone rang, and the database does not say how that ended.
+    Lost,
+    /// The database is certain that nothing was placed, and a phone rang.
+    Denied,
+    /// The database knows of a call that never was.
+    Invented,
+    /// The figures do not add up.
+    Miscounted,
+    /// Somebody still waits.
+    Unfinished,
+}
+
+/// One breach of a rule.
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    pub(crate) rule: Rule,
+    what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.rule, self.what)
+    }
+}
+
+/// The figures of a history.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Figures {
+    /// Contacts.
+    pub(crate) contacts: usize,
+    /// Calls that the phones heard.
+    pub(crate) calls: usize,
+    /// Runs that died with a POST under way.
+    pub(crate) runs_cut_off: usize,
+    /// Attempts that were ever in doubt.
+    pub(crate) doubted: usize,
+    /// Those of them whose call was found.
+    pub(crate) resolved: usize,
+    /// Attempts that are still in doubt, and looked for.
+    pub(crate) in_doubt: usize,
+    /// Attempts that wait for a person.
+    pub(crate) held: usize,
+}
+
+/// A database and a ledger.
+#[derive(Debug)]
+pub(crate) struct History<'a> {
+    ledger: &'a [Call],
+    contacts: BTreeMap<i64, Contact>,
+    /// In the order in which they were permitted.
+    attempts: Vec<Attempt>,
+    /// Their places by their keys, and the calls by the keys they carry.
+    permitted: BTreeMap<String, Vec<usize>>,
+    heard: BTreeMap<&'a str, Vec<&'a Call>>,
+    campaigns: BTreeMap<i64, Terms>,
+    tally: BTreeMap<(i64, String), usize>,
+}
+
+#[derive(Debug)]
+struct Contact {
+    campaign: i64,
+    number: String,
+    state: String,
+    last_attempt: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    id: i64,
+    key: String,
+    run: i64,
+    contact: i64,
+    number: String,
+    state: String,
+    sid: Option<String>,
+    /// Why it is where it is.
+    evidence: Option<String>,
+    steps: Vec<Step>,
+}
+
+/// One event of an attempt's story.
+#[derive(Debug)]
+struct Step {
+    /// Counts over all attempts, so it tells what came before what.
+    id: i64,
+    at: i64,
+    state: String,
+    source: String,
+}
+
+/// How often a contact may be called.
+#[derive(Debug)]
+struct Terms {
+    tries: usize,
+    again_after: BTreeSet<String>,
+}
+
+impl Attempt {
+    /// Returns when nobody was kept from calling this number any more, as the place among all events.
+    fn closed(&self) -> Option<i64> {
+        let closing = self.steps.iter().find(|step| !is_live(&step.state))?;
+        Some(closing.id)
+    }
+
+    fn was_in_doubt(&self) -> bool {
+        self.steps.iter().any(|step| step.state == "in_doubt")
+    }
+
+    /// Returns whether it uses up one of its contact's tries, as far as the state alone tells.
+    fn counts(&self) -> bool {
+        !["not_sent", "not_placed", "rejected"].contains(&self.state.as_str())
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, number, state) = (self.id, &self.number, &self.state);
+        write!(
+            f,
+            "attempt {id} (run {}) to {number} is `{state}`",
+            self.run
+        )?;
+        let evidence = self.evidence.as_deref().unwrap_or("no evidence");
+        let sid = self.sid.as_deref().unwrap_or("no Sid");
+        write!(f, " with {sid}, {evidence}, after")?;
+        for step in &self.steps {
+            write!(f, " {}:{}:{}", step.at, step.state, step.source)?;
+        }
+        Ok(())
+    }
+}
+
+fn is_live(state: &str) -> bool {
+    ["intent", "in_doubt", "accepted", "in_progress"].contains(&state)
+}
+
+fn is_ended(state: &str) -> bool {
+    ["completed", "busy", "no_answer", "failed", "canceled"].contains(&state)
+}
+
+/// Returns the states in which a contact may be whose last attempt is in this one.
+fn states_after(attempt: Option<&str>) -> &'static [&'static str] {
+    match attempt {
+        None | Some("not_sent" | "not_placed") => &["pending", "skipped"],
+        Some("intent" | "accepted" | "in_progress") => &["initiated"],
+        Some("in_doubt" | "held" | "outcome_unknown") => &["held"],
+        Some("completed" | "presumed_placed") => &["completed"],
+        Some("busy" | "no_answer" | "failed" | "canceled") => &["failed", "pending", "skipped"],
+        Some("rejected") => &["pending", "failed", "skipped"],
+        Some(_) => &[],
+    }
+}
+
+impl<'a> History<'a> {
+    /// Reads a database, without writing to it.
+    pub(crate) fn read(database: &Path, ledger: &'a [Call]) -> Self {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(database, flags).expect("there is a database");
+        // One moment for all that is read.
+        db.execute_batch("BEGIN").expect("the database can be read");
+        let mut heard: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for call in ledger {
+            if let Some(key) = &call.custom_field {
+                heard.entry(key.as_str()).or_default().push(call);
+            }
+        }
+        let read = || -> rusqlite::Result<Self> {
+            let attempts = attempts(&db)?;
+            let mut permitted: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            for (place, attempt) in attempts.iter().enumerate() {
+                permitted
+                    .entry(attempt.key.clone())
+                    .or_default()
+                    .push(place);
+            }
+            Ok(Self {
+                ledger,
+                contacts: contacts(&db)?,
+                attempts,
+                permitted,
+                heard,
+                campaigns: campaigns(&db)?,
+                tally: tally(&db)?,
+            })
+        };
+        read().expect("the database has the tables that exocamp makes")
+    }
+
+    /// Returns the figures.
+    pub(crate) fn figures(&self) -> Figures {
+        let count = |is: &dyn Fn(&Attempt) -> bool| self.attempts.iter().filter(|a| is(a)).count();
+        let cut_off = self.attempts.iter().filter(|attempt| {
+            let mut steps = attempt.steps.iter();
+            steps.any(|step| step.source == "recovery")
+        });
+        let cut_off: BTreeSet<_> = cut_off.map(|attempt| attempt.run).collect();
+        Figures {
+            contacts: self.contacts.len(),
+            calls: self.ledger.len(),
+            runs_cut_off: cut_off.len(),
+            doubted: count(&Attempt::was_in_doubt),
+            resolved: count(&|attempt| attempt.was_in_doubt() && is_ended(&attempt.state)),
+            in_doubt: count(&|attempt| attempt.state == "in_doubt"),
+            held: count(&|attempt| attempt.state == "held"),
+        }
+    }
+
+    /// Returns the first call that each run placed.
+    pub(crate) fn first_calls(&self) -> BTreeMap<i64, &'a Call> {
+        let mut first = BTreeMap::new();
+        for call in self.ledger {
+            if let Some(attempt) = self.attempt_of(call) {
+                first.entry(attempt.run).or_insert(call);
+            }
+        }
+        first
+    }
+
+    /// Returns every breach of a rule.
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        let mut found = Vec::new();
+        let mut note = |rule, what| found.push(Violation { rule, what });
+        self.check_permissions(&mut note);
+        self.check_numbers(&mut note);
+        self.check_contacts(&mut note);
+        self.check_calls(&mut note);
+        self.check_attempts(&mut note);
+        self.check_counts(&mut note);
+        found
+    }
+
+    fn attempt_of(&self, call: &Call) -> Option<&Attempt> {
+        let places = self.permitted.get(call.custom_field.as_ref()?)?;
+        Some(&self.attempts[*places.first()?])
+    }
+
+    fn calls_of(&self, attempt: &Attempt) -> &[&'a Call] {
+        let calls = self.heard.get(attempt.key.as_str());
+        calls.map_or(&[], Vec::as_slice)
+    }
+
+    /// A call has one attempt, which was there before, and an attempt has at most one call.
+    fn check_permissions(&self, note: &mut impl FnMut(Rule, String)) {
+        let mut keys = BTreeSet::new();
+        for call in self.ledger {
+            let Call { sid, number, .. } = call;
+            let Some(key) = &call.custom_field else {
+                let what = format!("the call {sid} to {number} carries no attempt's key");
+                note(Rule::Unpermitted, what);
+                continue;
+            };
+            if !keys.insert(key) {
+                let what = format!("{number} was called twice for the attempt `{key}`");
+                note(Rule::CalledTwice, what);
+            }
+            match self.permitted.get(key).map_or(0, Vec::len) {
+                1 => {}
+                count => {
+                    let what = format!("the call {sid} to {number} belongs to {count} attempts");
+                    note(Rule::Unpermitted, what);
+                }
+            }
+            let attempt = self.attempt_of(call);
+            if let Some(attempt) = attempt.filter(|attempt| attempt.number != *number) {
+                let what = format!("the call {sid} rang {number}, but {attempt}");
+                note(Rule::Unpermitted, what);
+            }
+        }
+    }
+
+    /// No number is rung by two calls at once, nor may any be.
+    fn check_numbers(&self, note: &mut impl FnMut(Rule, String)) {
+        let mut calls: Vec<_> = self.ledger.iter().collect();
+        calls.sort_by_key(|call| (&call.number, call.at));
+        for pair in calls.windows(2) {
+            let [first, second] = [pair[0], pair[1]];
+            if first.number == second.number && second.at < first.ends_at {
+                let (one, other, number) = (&first.sid, &second.sid, &first.number);
+                let what = format!("{number} was rung by {other} while {one} was going on");
+                note(Rule::CalledTwice, what);
+            }
+        }
+        let mut attempts: Vec<_> = self.attempts.iter().collect();
+        attempts.sort_by_key(|attempt| (&attempt.number, attempt.id));
+        for pair in attempts.windows(2) {
+            let [first, second] = [pair[0], pair[1]];
+            if first.number != second.number {
+                continue;
+            }
+            let begun = second.steps.first().map(|step| step.id);
+            if first
+                .closed()
+                .is_none_or(|closed| begun.is_some_and(|begun| begun < closed))
+            {
+                let what = format!("{second}, and it was permitted while {first}");
+                note(Rule::CalledTwice, what);
+            }
+        }
+    }
+
+    /// Nobody is called more often than permitted, nor once they were reached or may have been.
+    fn check_contacts(&self, note: &mut impl FnMut(Rule, String)) {
+        let mut attempts: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for attempt in &self.attempts {
+            attempts.entry(attempt.contact).or_default().push(attempt);
+        }
+        for (id, contact) in &self.contacts {
+            let number = &contact.number;
+            let terms = &self.campaigns[&contact.campaign];
+            let attempts = attempts.remove(id).unwrap_or_default();
+            for pair in attempts.windows(2) {
+                let [first, second] = [pair[0], pair[1]];
+                let may_have_been = match first.state.as_str() {
+                    "held" | "presumed_placed" | "outcome_unknown" => true,
+                    // What the program did not know of was no reason to wait.
+                    "not_sent" | "rejected" => !self.calls_of(first).is_empty(),
+                    _ => false,
+                };
+                if may_have_been {
+                    let what = format!("{second}, although {first}");
+                    note(Rule::CalledTwice, what);
+                }
+            }
+            // That a call was not placed is a person's decision, and theirs is the next one.
+            let counted = attempts
+                .iter()
+                .filter(|attempt| attempt.state != "not_placed");
+            let mut calls: Vec<_> = counted.flat_map(|a| self.calls_of(a)).copied().collect();
+            calls.sort_by_key(|call| call.at);
+            if calls.len() > terms.tries {
+                let (calls, tries) = (calls.len(), terms.tries);
+                let what = format!("{number} was called {calls} times and may be called {tries}");
+                note(Rule::CalledTwice, what);
+            }
+            for pair in calls.windows(2) {
+                let outcome = &pair[0].outcome;
+                if !terms.again_after.contains(outcome) {
+                    let what = format!("{number} was called again after `{outcome}`");
+                    note(Rule::CalledTwice, what);
+                }
+            }
+            let last = contact.last_attempt;
+            let last = attempts.iter().find(|attempt| Some(attempt.id) == last);
+            let state = contact.state.as_str();
+            if !states_after(last.map(|last| last.state.as_str())).contains(&state) {
+                let last = last.map_or("there is no last attempt".to_owned(), |a| a.to_string());
+                let what = format!("{number} is `{state}`, but {last}");
+                note(Rule::Miscounted, what);
+            }
+            let tried = attempts.iter().filter(|attempt| attempt.counts()).count();
+            let again =
+                last.is_some_and(|a| terms.again_after.contains(&a.state.replace('_', "-")));
+            if state == "failed" && again && tried < terms.tries {
+                let tries = terms.tries;
+                let what = format!("{number} was given up after {tried} tries of {tries}");
+                note(Rule::Lost, what);
+            }
+            if ["pending", "initiated"].contains(&state) {
+                note(Rule::Unfinished, format!("{number} is still `{state}`"));
+            }
+        }
+    }
+
+    /// What the phones heard is known, or known to be doubtful.
+    fn check_calls(&self, note: &mut impl FnMut(Rule, String)) {
+        for call in self.ledger {
+            // A call without an attempt is a breach of its own.
+            let Some(attempt) = self.attempt_of(call) else {
+                continue;
+            };
+            let Call { sid, outcome, .. } = call;
+            let known =
+                attempt.sid.as_ref() == Some(sid) && attempt.state.replace('_', "-") == *outcome;
+            match attempt.state.as_str() {
+                _ if known => {}
+                "in_doubt" | "held" if attempt.evidence.is_some() && attempt.was_in_doubt() => {}
+                // A person's word.
+                "not_placed" | "presumed_placed" => {}
+                "not_sent" | "rejected" => {
+                    let what = format!("the call {sid} ended `{outcome}`, but {attempt}");
+                    note(Rule::Denied, what);
+                }
+                _ => {
+                    let what = format!("the call {sid} ended `{outcome}`, but {attempt}");
+                    note(Rule::Lost, what);
+                }
+            }
+        }
+    }
+
+    /// No call is known that never was, and none twice.
+    fn check_attempts(&self, note: &mut impl FnMut(Rule, String)) {
+        let heard: BTreeSet<_> = self.ledger.iter().map(|call| &call.sid).collect();
+        let mut known = BTreeSet::new();
+        for attempt in &self.attempts {
+            match &attempt.sid {
+                Some(sid) if !heard.contains(sid) => {
+                    note(
+                        Rule::Invented,
+                        format!("no phone heard {sid}, but {attempt}"),
+                    );
+                }
+                Some(sid) if !known.insert(sid) => {
+                    note(Rule::Invented, format!("{sid} has two attempts: {attempt}"));
+                }
+                None if is_ended(&attempt.state) => {
+                    note(Rule::Invented, format!("{attempt}, without a call"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Every contact is counted, once, where it is.
+    fn check_counts(&self, note: &mut impl FnMut(Rule, String)) {
+        let mut counts: BTreeMap<(i64, String), usize> = BTreeMap::new();
+        for contact in self.contacts.values() {
+            let place = (contact.campaign, contact.state.clone());
+            *counts.entry(place).or_default() += 1;
+        }
+        let places: BTreeSet<_> = counts.keys().chain(self.tally.keys()).collect();
+        for place in places {
+            let [there, counted] = [&counts, &self.tally].map(|by| by.get(place).unwrap_or(&0));
+            if there != counted {
+                let state = &place.1;
+                let what = format!("{there} contacts are `{state}`, and {counted} are counted");
+                note(Rule::Miscounted, what);
+            }
+        }
+    }
+}
+
+fn contacts(db: &Connection) -> rusqlite::Result<BTreeMap<i64, Contact>> {
+    let mut rows = db.prepare(
+        "SELECT contact.id, campaign_id, number, state, last_attempt_id
+         FROM contact JOIN person ON person.id = person_id",
+    )?;
+    let contacts = rows.query_map([], |row| {
+        let contact = Contact {
+            campaign: row.get(1)?,
+            number: format!("+{}", row.get::<_, i64>(2)?),
+            state: row.get(3)?,
+            last_attempt: row.get(4)?,
+        };
+        Ok((row.get(0)?, contact))
+    })?;
+    contacts.collect()
+}
+
+fn attempts(db: &Connection) -> rusqlite::Result<Vec<Attempt>> {
+    let mut steps: BTreeMap<i64, Vec<Step>> = BTreeMap::new();
+    let mut rows =
+        db.prepare("SELECT attempt_id, id, at, state, source FROM attempt_event ORDER BY id")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        steps.entry(row.get(0)?).or_default().push(Step {
+            id: row.get(1)?,
+            at: row.get(2)?,
+            state: row.get(3)?,
+            source: row.get(4)?,
+        });
+    }
+    let mut rows = db.prepare(
+        "SELECT attempt.id, key, run_id, contact_id, number, state, call_sid, error
+         FROM attempt JOIN person ON person.id = person_id ORDER BY attempt.id",
+    )?;
+    let attempts = rows.query_map([], |row| {
+        let id = row.get(0)?;
+        Ok(Attempt {
+            id,
+            key: row.get(1)?,
+            run: row.get(2)?,
+            contact: row.get(3)?,
+            number: format!("+{}", row.get::<_, i64>(4)?),
+            state: row.get(5)?,
+            sid: row.get(6)?,
+            evidence: row.get(7)?,
+            steps: steps.remove(&id).unwrap_or_default(),
+        })
+    })?;
+    attempts.collect()
+}
+
+fn campaigns(db: &Connection) -> rusqlite::Result<BTreeMap<i64, Terms>> {
+    let setting = |campaign: i64, key: &str| {
+        let mut rows = db.prepare(
+            "SELECT value FROM setting WHERE campaign_id = ?1 AND key = ?2 ORDER BY id DESC LIMIT 1",
+        )?;
+        let mut values = rows.query_map((campaign, key), |row| row.get::<_, String>(0))?;
+        values.next().transpose()
+    };
+    let mut rows = db.prepare("SELECT id FROM campaign")?;
+    let ids: Vec<i64> = rows
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let terms = ids.into_iter().map(|id| {
+        let retries = setting(id, "retries")?.unwrap_or("0".to_owned());
+        let again_after = setting(id, "retry-on")?.unwrap_or("busy,no-answer".to_owned());
+        let words = again_after.split(',').map(|word| word.trim().to_owned());
+        let terms = Terms {
+            tries: 1 + retries.parse::<usize>().expect("retries are a number"),
+            again_after: words.collect(),
+        };
+        Ok((id, terms))
+    });
+    terms.collect()
+}
+
+fn tally(db: &Connection) -> rusqlite::Result<BTreeMap<(i64, String), usize>> {
+    let mut rows = db.prepare("SELECT campaign_id, state, contacts FROM tally")?;
+    let tally = rows.query_map([], |row| {
+        Ok(((row.get(0)?, row.get(1)?), row.get::<_, u32>(2)? as usize))
+    })?;
+    tally.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use exocamp::store::Store;
+    use jiff::{SignedDuration, Timestamp};
+    use tempfile::TempDir;
+
+    use super::super::binary::number;
+    use super::*;
+
+    /// A history made by hand: a database with one campaign, which tries everybody twice, and a ledger.
+    struct Story {
+        folder: TempDir,
+        db: Connection,
+        ledger: Vec<Call>,
+    }
+
+    impl Story {
+        /// Two reached, one of them after a busy line, one refused, and one that may have been called.
+        fn good() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("exocamp.db");
+            drop(Store::open_or_create(&path).unwrap());
+            let story = Self {
+                db: Connection::open(&path).unwrap(),
+                folder,
+                ledger: Vec::new(),
+            };
+            story.sql(
+                "INSERT INTO campaign (id, name, owner, created_at) VALUES (1, 'leads', 'asha', 0);
+                 INSERT INTO setting (campaign_id, key, value, set_by, set_at)
+                     VALUES (1, 'retries', '1', 'asha', 0), (1, 'retry-on', 'busy', 'asha', 0);
+                 INSERT INTO source (id, campaign_id, file, imported_at) VALUES (1, 1, 'people.csv', 0);
+                 INSERT INTO run (id, campaign_id, pid, host, started_at) VALUES (1, 1, 1, 'desk', 0);",
+            );
+            let mut story = story;
+            for person in 0..4 {
+                story.contact(person);
+            }
+            story.attempt(0, "k0", &["accepted:s0", "completed:s0"], "completed");
+            story.call(0, "k0", "s0", "completed", 0..2);
+            story.attempt(1, "k1", &["accepted:s1", "busy:s1"], "pending");
+            story.call(1, "k1", "s1", "busy", 0..1);
+            let doubted = ["in_doubt", "accepted:s2", "in_progress:s2", "completed:s2"];
+            story.attempt(1, "k2", &doubted, "completed");
+            story.call(1, "k2", "s2", "completed", 3..5);
+            story.attempt(2, "k3", &["rejected"], "failed");
+            story.attempt(3, "k4", &["in_doubt"], "held");
+            story.call(3, "k4", "s4", "busy", 4..6);
+            story
+        }
+
+        /// The same without the guards of the schema, as a program could be that has none.
+        fn unguarded() -> Self {
+            let story = Self::good();
+            story.sql(
+                "DROP INDEX one_live_attempt_per_number; DROP INDEX one_attempt_per_call;
+                 DROP TRIGGER attempt_steps_are_legal; DROP TRIGGER attempt_keeps_its_sid;
+                 DROP TRIGGER attempt_keeps_its_person; DROP TRIGGER attempt_is_kept;
+                 DROP TRIGGER attempt_event_is_kept;",
+            );
+            story
+        }
+
+        fn sql(&self, sql: &str) {
+            self.db.execute_batch(sql).unwrap();
+        }
+
+        fn contact(&mut self, person: u32) {
+            let digits = &number(person)[1..];
+            self.sql(&format!(
+                "INSERT INTO person (id, number) VALUES ({person}, {digits});
+                 INSERT INTO contact (id, campaign_id, person_id, source_id, line, due_at)
+                     VALUES ({person}, 1, {person}, 1, 2, 0);
+                 INSERT INTO tally (campaign_id, state, contacts) VALUES (1, 'pending', 1)
+                     ON CONFLICT DO UPDATE SET contacts = contacts + 1;"
+            ));
+        }
+
+        /// Permits an attempt, takes it through these steps (`state` or `state:sid`), and puts its contact into a state.
+        fn attempt(&mut self, person: u32, key: &str, steps: &[&str], contact: &str) {
+            self.sql(&format!(
+                "INSERT INTO attempt (key, run_id, campaign_id, contact_id, person_id, state, intent_at, send_at)
+                     VALUES ('{key}', 1, 1, {person}, {person}, 'intent', 0, 0);"
+            ));
+            let id = self.db.last_insert_rowid();
+            self.step(id, "intent");
+            for step in steps {
+                let (state, sid) = step.split_once(':').unwrap_or((step, ""));
+                let rejection = if state == "rejected" {
+                    "bad_number"
+                } else {
+                    ""
+                };
+                self.sql(&format!(
+                    "UPDATE attempt SET state = '{state}', call_sid = nullif('{sid}', ''),
+                         rejection = nullif('{rejection}', ''), error = 'no reply in time' WHERE id = {id}"
+                ));
+                self.step(id, state);
+            }
+            self.sql(&format!(
+                "UPDATE contact SET last_attempt_id = {id}, state = '{contact}',
+                     due_at = CASE '{contact}' WHEN 'pending' THEN 0 END WHERE id = {person}"
+            ));
+        }
+
+        fn step(&self, attempt: i64, state: &str) {
+            self.sql(&format!(
+                "INSERT INTO attempt_event (attempt_id, at, state, source) VALUES ({attempt}, 0, '{state}', 'turn')"
+            ));
+        }
+
+        fn call(
+            &mut self,
+            person: u32,
+            key: &str,
+            sid: &str,
+            outcome: &str,
+            seconds: std::ops::Range<i64>,
+        ) {
+            let at = |second| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+            self.ledger.push(Call {
+                at: at(seconds.start),
+                ends_at: at(seconds.end),
+                sid: sid.to_owned(),
+                number: number(person),
+                caller_id: "08098765000".to_owned(),
+                flow: "http://my.exotel.com/exampleco1/exoml/start_voice/112233".to_owned(),
+                custom_field: Some(key.to_owned()),
+                outcome: outcome.to_owned(),
+            });
+        }
+
+        /// Fails unless these rules, and no others, are found broken.
+        #[track_caller]
+        fn breaks(&self, rules: &[Rule]) {
+            let database = self.folder.path().join("exocamp.db");
+            let found = History::read(&database, &self.ledger).violations();
+            let mut broken: Vec<_> = found.iter().map(|violation| violation.rule).collect();
+            broken.sort();
+            broken.dedup();
+            assert_eq!(broken, rules, "{found:#?}");
+        }
+    }
+
+    #[test]
+    fn a_good_history_breaks_no_rule_and_has_its_figures() {
+        let story = Story::good();
+        story.breaks(&[]);
+        Story::unguarded().breaks(&[]);
+        let database = story.folder.path().join("exocamp.db");
+        let figures = History::read(&database, &story.ledger).figures();
+        let expected = Figures {
+            contacts: 4,
+            calls: 4,
+            runs_cut_off: 0,
+            doubted: 2,
+            resolved: 1,
+            in_doubt: 1,
+            held: 0,
+        };
+        assert_eq!(figures, expected);
+    }
+
+    #[test]
+    fn a_call_that_no_attempt_had_permitted_is_found() {
+        let mut posted_before_the_commit = Story::good();
+        posted_before_the_commit.call(9, "k9", "s9", "busy", 0..1);
+        posted_before_the_commit.breaks(&[Rule::Unpermitted]);
+
+        let mut without_a_key = Story::good();
+        without_a_key.call(9, "k9", "s9", "busy", 0..1);
+        without_a_key.ledger.last_mut().unwrap().custom_field = None;
+        without_a_key.breaks(&[Rule::Unpermitted]);
+
+        let mut to_somebody_else = Story::good();
+        to_somebody_else.ledger[0].number = number(77);
+        to_somebody_else.breaks(&[Rule::Unpermitted]);
+    }
+
+    #[test]
+    fn a_post_that_was_repeated_is_found() {
+        let mut story = Story::good();
+        story.call(3, "k4", "s5", "busy", 8..9);
+        story.breaks(&[Rule::CalledTwice]);
+    }
+
+    #[test]
+    fn a_number_that_was_rung_by_two_calls_at_once_is_found() {
+        let mut story = Story::good();
+        // The busy line was not over when the second call came.
+        story.ledger[1].ends_at = story.ledger[2].ends_at;
+        story.breaks(&[Rule::CalledTwice]);
+    }
+
+    #[test]
+    fn an_attempt_that_was_permitted_while_another_was_live_is_found_though_no_phone_rang() {
+        let mut story = Story::unguarded();
+        story.sql("UPDATE contact SET state = 'pending', due_at = 0 WHERE id = 3");
+        story.attempt(3, "k5", &["in_doubt"], "held");
+        story.breaks(&[Rule::CalledTwice]);
+    }
+
+    #[test]
+    fn a_person_who_was_called_more_often_than_permitted_is_found() {
+        let mut story = Story::good();
+        story.contact(5);
+        for (place, state) in ["pending", "pending", "failed"].into_iter().enumerate() {
+            let (key, sid) = (format!("k5{place}"), format!("s5{place}"));
+            let steps = [format!("accepted:{sid}"), format!("busy:{sid}")];
+            story.attempt(5, &key, &steps.each_ref().map(String::as_str), state);
+            let second = 10 * place as i64;
+            story.call(5, &key, &sid, "busy", second..second + 1);
+        }
+        story.breaks(&[Rule::CalledTwice]);
+    }
+
+    #[test]
+    fn a_person_who_was_called_again_after_they_were_reached_is_found() {
+        let mut story = Story::good();
+        story.attempt(0, "k5", &["accepted:s5", "completed:s5"], "completed");
+        story.call(0, "k5", "s5", "completed", 10..11);
+        story.breaks(&[Rule::CalledTwice]);
+    }
+
+    #[test]
+    fn a_doubt_that_was_dialled_again_is_found() {
+        let mut timeout_redialled = Story::unguarded();
+        timeout_redialled.sql("UPDATE contact SET state = 'pending', due_at = 0 WHERE id = 3");
+        timeout_redialled.attempt(3, "k5", &["accepted:s5", "busy:s5"], "failed");
+        timeout_redialled.call(3, "k5", "s5", "busy", 10..11);
+        timeout_redialled.breaks(&[Rule::CalledTwice]);
+
+        let mut held_redialled = Story::unguarded();
+        held_redialled.sql("UPDATE attempt SET state = 'held' WHERE key = 'k4'");
+        held_redialled.step(5, "held");
+        held_redialled.breaks(&[]);
+        held_redialled.sql("UPDATE contact SET state = 'pending', due_at = 0 WHERE id = 3");
+        held_redialled.attempt(3, "k5", &["accepted:s5", "busy:s5"], "failed");
+        held_redialled.call(3, "k5", "s5", "busy", 10..11);
+        held_redialled.breaks(&[Rule::CalledTwice]);
+    }
+
+    #[test]
+    fn leftovers_that_were_reset_are_found() {
+        // A restart that takes what was open for never sent, and dials it again.
+        let mut taken_for_not_sent = Story::unguarded();
+        taken_for_not_sent.sql(
+            "UPDATE attempt SET state = 'not_sent' WHERE key = 'k4';
+             UPDATE contact SET state = 'pending', due_at = 0 WHERE id = 3",
+        );
+        taken_for_not_sent.step(5, "not_sent");
+        taken_for_not_sent.attempt(3, "k5", &["accepted:s5", "completed:s5"], "completed");
+        taken_for_not_sent.call(3, "k5", "s5", "completed", 10..11);
+        taken_for_not_sent.breaks(&[Rule::CalledTwice, Rule::Denied]);
+
+        // A restart that forgets what was open.
+        let forgotten = Story::unguarded();
+        forgotten.sql(
+            "UPDATE contact SET state = 'pending', due_at = 0, last_attempt_id = NULL WHERE id = 3;
+             DELETE FROM attempt_event WHERE attempt_id = 5; DELETE FROM attempt WHERE key = 'k4'",
+        );
+        forgotten.breaks(&[Rule::Unpermitted, Rule::Unfinished]);
+    }
+
+    #[test]
+    fn an_outcome_that_was_lost_is_found() {
+        let still_open = Story::unguarded();
+        still_open.sql(
+            "UPDATE attempt SET state = 'accepted' WHERE key = 'k0';
+             UPDATE contact SET state = 'initiated' WHERE id = 0",
+        );
+        still_open.breaks(&[Rule::Lost, Rule::Unfinished]);
+
+        let another_outcome = Story::unguarded();
+        another_outcome.sql(
+            "UPDATE attempt SET state = 'failed' WHERE key = 'k0';
+             UPDATE contact SET state = 'failed' WHERE id = 0",
+        );
+        another_outcome.breaks(&[Rule::Lost]);
+
+        let doubt_without_evidence = Story::good();
+        doubt_without_evidence.sql("UPDATE attempt SET error = NULL WHERE key = 'k4'");
+        doubt_without_evidence.breaks(&[Rule::Lost]);
+
+        let mut given_up = Story::good();
+        given_up.contact(5);
+        given_up.attempt(5, "k5", &["accepted:s5", "busy:s5"], "failed");
+        given_up.call(5, "k5", "s5", "busy", 0..1);
+        given_up.breaks(&[Rule::Lost]);
+    }
+
+    #[test]
+    fn a_call_that_never_was_is_found() {
+        let mut unheard = Story::good();
+        unheard.contact(5);
+        unheard.attempt(5, "k5", &["accepted:s5", "completed:s5"], "completed");
+        unheard.breaks(&[Rule::Invented]);
+
+        let mut anothers = Story::unguarded();
+        anothers.contact(5);
+        anothers.attempt(5, "k5", &["accepted:s0", "completed:s0"], "completed");
+        anothers.breaks(&[Rule::Invented]);
+
+        let swapped = Story::unguarded();
+        swapped.sql("UPDATE attempt SET call_sid = 's4' WHERE key = 'k0'");
+        swapped.breaks(&[Rule::Lost]);
+    }
+
+    #[test]
+    fn figures_that_do_not_add_up_are_found() {
+        let story = Story::good();
+        story.sql("UPDATE tally SET contacts = contacts + 1 WHERE state = 'held'");
+        story.breaks(&[Rule::Miscounted]);
+
+        let uncounted = Story::good();
+        uncounted.sql("DELETE FROM tally WHERE state = 'failed'");
+        uncounted.breaks(&[Rule::Miscounted]);
+
+        let elsewhere = Story::good();
+        elsewhere.sql("UPDATE contact SET state = 'completed' WHERE id = 3");
+        elsewhere.breaks(&[Rule::Miscounted]);
+
+        let untried = Story::good();
+        untried.sql(
+            "INSERT INTO person (id, number) VALUES (5, 919876500005);
+             INSERT INTO contact (id, campaign_id, person_id, state, source_id, line) VALUES (5, 1, 5, 'completed', 1, 2);
+             UPDATE tally SET contacts = contacts + 1 WHERE state = 'completed'",
+        );
+        untried.breaks(&[Rule::Miscounted]);
+    }
+
+    #[test]
+    fn people_who_still_wait_are_found() {
+        let mut pending = Story::good();
+        pending.contact(5);
+        pending.breaks(&[Rule::Unfinished]);
+        let mut initiated = Story::good();
+        initiated.contact(5);
+        initiated.attempt(5, "k5", &[], "initiated");
+        initiated.breaks(&[Rule::Unfinished]);
+    }
+
+    #[test]
+    fn a_phone_that_rang_though_the_database_denies_it_is_found() {
+        let mut rejected = Story::good();
+        rejected.call(2, "k3", "s3", "completed", 0..1);
+        rejected.breaks(&[Rule::Denied]);
+
+        let mut not_sent = Story::good();
+        not_sent.contact(5);
+        not_sent.attempt(5, "k5", &["not_sent"], "skipped");
+        not_sent.breaks(&[]);
+        not_sent.call(5, "k5", "s5", "completed", 0..1);
+        not_sent.breaks(&[Rule::Denied]);
+    }
+}
