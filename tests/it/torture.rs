@@ -238,7 +238,6 @@ impl Batch {
     fn judge(&self, kills: usize, births: &[(Timestamp, u32)]) -> Outcome {
         let ledger = self.exotel.ledger();
         let history = History::read(&self.folder.path().join("exocamp.db"), &ledger);
-        let first = history.first_calls();
         let mut outcome = Outcome {
             kills,
             figures: history.figures(),
@@ -246,35 +245,19 @@ impl Batch {
             ..Outcome::default()
         };
         assert_eq!(outcome.figures.contacts, self.imported);
-        let runs = self.runs();
         // The very first is no restart.
         for (born_at, pid) in births.iter().skip(1) {
-            let run = runs
-                .iter()
-                .find(|(_, its_pid, begun_at)| its_pid == pid && begun_at >= born_at);
-            match run.and_then(|(run, ..)| first.get(run)) {
-                Some(call) => outcome
-                    .first_calls
-                    .push(call.at.duration_since(*born_at).unsigned_abs()),
+            let since_birth = |at: Timestamp| at.duration_since(*born_at);
+            let run = history.runs().iter().find(|run| {
+                // The beginning is known to the millisecond, and a process id comes again some day.
+                run.pid == *pid && since_birth(run.began_at).as_millis() >= -1
+            });
+            match run.and_then(|run| history.first_call_of(run)) {
+                Some(at) => outcome.first_calls.push(since_birth(at).unsigned_abs()),
                 None => outcome.without_a_call += 1,
             }
         }
         outcome
-    }
-
-    /// Returns the runs with their processes and beginnings.
-    fn runs(&self) -> Vec<(i64, u32, Timestamp)> {
-        let database = self.database();
-        let mut rows = database
-            .prepare("SELECT id, pid, started_at FROM run ORDER BY id")
-            .expect("there are runs");
-        let runs = rows.query_map([], |row| {
-            // Rounded up to the millisecond that is stored, a run never begins before its birth.
-            let at = Timestamp::from_millisecond(row.get::<_, i64>(2)? + 1);
-            Ok((row.get(0)?, row.get(1)?, at.expect("a time")))
-        });
-        let runs: Result<_, _> = runs.expect("runs can be read").collect();
-        runs.expect("runs can be read")
     }
 }
 

@@ -1,8 +1,11 @@
 //! One runner per campaign.
 
-use crate::support::binary::{FAST, Folder, people};
+use std::thread;
+
+use crate::support::binary::{FAST, Folder, number, people};
 use crate::support::exotel::{Exotel, rung_once};
-use crate::support::process::eventually;
+use crate::support::history::History;
+use crate::support::process::{Running, eventually};
 
 #[test]
 fn a_second_start_is_told_who_runs_the_campaign_and_calls_nobody() {
@@ -42,23 +45,72 @@ fn a_second_start_is_told_who_runs_the_campaign_and_calls_nobody() {
     assert_eq!(rung_once(&exotel.ledger()).len(), 5);
 }
 
-#[test]
-fn of_many_starts_at_once_one_runs() {
-    let exotel = Exotel::start("--hold 500ms --mix completed=1");
+/// What there is when four dialers are let loose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Before {
+    Nothing,
+    /// A dialer that was killed before the reply to its first call.
+    ADeadRun,
+}
+
+/// Starts four dialers of one campaign at once; returns how many of them were told that it is running.
+#[track_caller]
+fn four_at_once(before: Before) -> usize {
+    // Replies take long enough that calls are under way when the three that lose look.
+    let exotel = Exotel::start("--hold 800ms --reply-delay 300ms --mix completed=1");
     let folder = Folder::calling(&exotel);
-    folder.import_people("leads", 4);
-    let starts: Vec<_> = (0..4)
-        .map(|_| folder.spawn(&format!("start leads {FAST}")))
-        .collect();
-    let mut codes: Vec<_> = starts.into_iter().map(|start| start.end().code).collect();
-    codes.sort();
-    // One that is late may find everything done.
-    assert!(
-        codes.iter().all(|code| [Some(0), Some(75)].contains(code)),
-        "{codes:?}"
-    );
-    assert_eq!(codes[0], Some(0));
-    assert_eq!(rung_once(&exotel.ledger()).len(), 4);
+    folder.import_people("leads", 6);
+    let line = format!("start leads {FAST}");
+    let dead = match before {
+        Before::Nothing => 0,
+        Before::ADeadRun => {
+            let running = folder.spawn(&line);
+            exotel.has_accepted(1);
+            running.kill();
+            1
+        }
+    };
+
+    let mut starts: Vec<_> = (0..4).map(|_| folder.spawn_held_back(&line)).collect();
+    let barrier: Vec<_> = starts.iter_mut().map(Running::take_stdin).collect();
+    drop(barrier);
+    let ended = starts.into_iter().map(|start| (start.pid(), start.end()));
+    let ended: Vec<_> = ended.collect();
+
+    let ledger = exotel.ledger();
+    assert_eq!(rung_once(&ledger), (0..6).map(number).collect());
+    let history = History::read(&folder.path().join("exocamp.db"), &ledger);
+    let violations = history.violations();
+    assert!(violations.is_empty(), "{violations:#?}");
+    // Those that lost have begun nothing, and taken nothing of the winner's for a leftover.
+    let figures = history.figures();
+    assert_eq!((figures.runs_cut_off, figures.doubted), (dead, dead));
+    let [run] = history.runs()[dead..] else {
+        panic!("one dials: {:?}", history.runs())
+    };
+    for (pid, ran) in &ended {
+        let code = ran.code.unwrap_or_default();
+        let done = [0, 4].contains(&code);
+        assert!(done || *pid != run.pid, "the one that dials: {ran:?}");
+        // One that is late may find everything done.
+        assert!(done || code == 75, "{ran:?}");
+    }
+    let told = ended.iter().filter(|(_, ran)| ran.code == Some(75));
+    told.count()
+}
+
+#[test]
+fn of_four_dialers_at_once_one_dials_and_the_others_touch_nothing() {
+    let rounds = |before| move || (0..2).map(|_| four_at_once(before)).sum::<usize>();
+    let told: usize = thread::scope(|scope| {
+        let both = [Before::Nothing, Before::ADeadRun];
+        let rounds = both.map(|before| [(); 2].map(|()| scope.spawn(rounds(before))));
+        let rounds = rounds.into_iter().flatten();
+        rounds
+            .map(|rounds| rounds.join().expect("all rounds go well"))
+            .sum()
+    });
+    assert!(told > 12, "of 24 that could lose only {told} came in time");
 }
 
 #[test]

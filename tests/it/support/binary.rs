@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::exotel::Exotel;
-use super::process::{LIMIT, Ran, Running};
+use super::process::{LIMIT, Ran, Running, eventually};
 
 /// What `start` needs to call as fast as it can, at any hour.
 pub(crate) const FAST: &str = "--rate max --allowance max --lines 50 --hours 00:00-24:00";
@@ -156,6 +156,23 @@ impl Folder {
     /// Opens the database as anybody can who has SQLite.
     pub(crate) fn database(&self) -> Connection {
         Connection::open(self.path().join("exocamp.db")).expect("the database can be opened")
+    }
+
+    /// Starts a command that begins only when its standard input is closed, and is ready to.
+    pub(crate) fn spawn_held_back(&self, line: &str) -> Running {
+        let command = self.command(line.split_whitespace());
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(self.path())
+            .stdin(Stdio::piped())
+            .args(["-c", "echo ready; read -r _; exec \"$@\"", "sh"])
+            .arg(command.get_program())
+            .args(command.get_args());
+        let running = Running::spawn(shell);
+        eventually("a shell", || (running.stdout() == "ready\n").then_some(()));
+        running
     }
 
     /// Returns a command that works in this folder.

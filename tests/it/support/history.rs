@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 
 use super::exotel::Call;
@@ -73,7 +74,17 @@ pub(crate) struct History<'a> {
     permitted: BTreeMap<String, Vec<usize>>,
     heard: BTreeMap<&'a str, Vec<&'a Call>>,
     campaigns: BTreeMap<i64, Terms>,
+    runs: Vec<Run>,
     tally: BTreeMap<(i64, String), usize>,
+}
+
+/// One process's work at a campaign.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    id: i64,
+    pub(crate) pid: u32,
+    /// To the millisecond.
+    pub(crate) began_at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -200,6 +211,7 @@ impl<'a> History<'a> {
                 permitted,
                 heard,
                 campaigns: campaigns(&db)?,
+                runs: runs(&db)?,
                 tally: tally(&db)?,
             })
         };
@@ -225,15 +237,18 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Returns the first call that each run placed.
-    pub(crate) fn first_calls(&self) -> BTreeMap<i64, &'a Call> {
-        let mut first = BTreeMap::new();
-        for call in self.ledger {
-            if let Some(attempt) = self.attempt_of(call) {
-                first.entry(attempt.run).or_insert(call);
-            }
-        }
-        first
+    /// Returns the runs in the order in which they began.
+    pub(crate) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// Returns when the phones heard a run's first call.
+    pub(crate) fn first_call_of(&self, run: &Run) -> Option<Timestamp> {
+        let first = self.ledger.iter().find(|call| {
+            let attempt = self.attempt_of(call);
+            attempt.is_some_and(|attempt| attempt.run == run.id)
+        });
+        first.map(|call| call.at)
     }
 
     /// Returns every breach of a rule.
@@ -526,6 +541,19 @@ fn campaigns(db: &Connection) -> rusqlite::Result<BTreeMap<i64, Terms>> {
     terms.collect()
 }
 
+fn runs(db: &Connection) -> rusqlite::Result<Vec<Run>> {
+    let mut rows = db.prepare("SELECT id, pid, started_at FROM run ORDER BY id")?;
+    let runs = rows.query_map([], |row| {
+        let began_at = Timestamp::from_millisecond(row.get(2)?);
+        Ok(Run {
+            id: row.get(0)?,
+            pid: row.get(1)?,
+            began_at: began_at.expect("a run began at some time"),
+        })
+    })?;
+    runs.collect()
+}
+
 fn tally(db: &Connection) -> rusqlite::Result<BTreeMap<(i64, String), usize>> {
     let mut rows = db.prepare("SELECT campaign_id, state, contacts FROM tally")?;
     let tally = rows.query_map([], |row| {
@@ -537,7 +565,7 @@ fn tally(db: &Connection) -> rusqlite::Result<BTreeMap<(i64, String), usize>> {
 #[cfg(test)]
 mod tests {
     use exocamp::store::Store;
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::SignedDuration;
     use tempfile::TempDir;
 
     use super::super::binary::number;
