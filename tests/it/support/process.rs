@@ -45,14 +45,6 @@ impl Ran {
         parsed.unwrap_or_else(|error| panic!("no JSON error: {error}\n{}", self.shown()))
     }
 
-    /// Fails unless it ended with one of these exit codes.
-    #[track_caller]
-    pub(crate) fn exits_with_one_of(self, codes: &[i32]) -> Self {
-        let expected = self.code.is_some_and(|code| codes.contains(&code));
-        assert!(expected, "{}", self.shown());
-        self
-    }
-
     fn shown(&self) -> String {
         let Self {
             line,
