@@ -35,6 +35,8 @@ pub(crate) enum Rule {
 #[derive(Clone, Debug)]
 pub(crate) struct Violation {
     pub(crate) rule: Rule,
+    /// The number it is about, if it is about one.
+    pub(crate) whom: Option<String>,
     what: String,
 }
 
@@ -254,7 +256,10 @@ impl<'a> History<'a> {
     /// Returns every breach of a rule.
     pub(crate) fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
-        let mut note = |rule, what| found.push(Violation { rule, what });
+        let mut note = |rule, whom: Option<&String>, what| {
+            let whom = whom.cloned();
+            found.push(Violation { rule, whom, what });
+        };
         self.check_permissions(&mut note);
         self.check_numbers(&mut note);
         self.check_contacts(&mut note);
@@ -275,36 +280,36 @@ impl<'a> History<'a> {
     }
 
     /// A call has one attempt, which was there before, and an attempt has at most one call.
-    fn check_permissions(&self, note: &mut impl FnMut(Rule, String)) {
+    fn check_permissions(&self, note: &mut impl FnMut(Rule, Option<&String>, String)) {
         let mut keys = BTreeSet::new();
         for call in self.ledger {
             let Call { sid, number, .. } = call;
             let Some(key) = &call.custom_field else {
                 let what = format!("the call {sid} to {number} carries no attempt's key");
-                note(Rule::Unpermitted, what);
+                note(Rule::Unpermitted, Some(number), what);
                 continue;
             };
             if !keys.insert(key) {
                 let what = format!("{number} was called twice for the attempt `{key}`");
-                note(Rule::CalledTwice, what);
+                note(Rule::CalledTwice, Some(number), what);
             }
             match self.permitted.get(key).map_or(0, Vec::len) {
                 1 => {}
                 count => {
                     let what = format!("the call {sid} to {number} belongs to {count} attempts");
-                    note(Rule::Unpermitted, what);
+                    note(Rule::Unpermitted, Some(number), what);
                 }
             }
             let attempt = self.attempt_of(call);
             if let Some(attempt) = attempt.filter(|attempt| attempt.number != *number) {
                 let what = format!("the call {sid} rang {number}, but {attempt}");
-                note(Rule::Unpermitted, what);
+                note(Rule::Unpermitted, Some(number), what);
             }
         }
     }
 
     /// No number is rung by two calls at once, nor may any be.
-    fn check_numbers(&self, note: &mut impl FnMut(Rule, String)) {
+    fn check_numbers(&self, note: &mut impl FnMut(Rule, Option<&String>, String)) {
         let mut calls: Vec<_> = self.ledger.iter().collect();
         calls.sort_by_key(|call| (&call.number, call.at));
         for pair in calls.windows(2) {
@@ -312,7 +317,7 @@ impl<'a> History<'a> {
             if first.number == second.number && second.at < first.ends_at {
                 let (one, other, number) = (&first.sid, &second.sid, &first.number);
                 let what = format!("{number} was rung by {other} while {one} was going on");
-                note(Rule::CalledTwice, what);
+                note(Rule::CalledTwice, Some(number), what);
             }
         }
         let mut attempts: Vec<_> = self.attempts.iter().collect();
@@ -328,13 +333,13 @@ impl<'a> History<'a> {
                 .is_none_or(|closed| begun.is_some_and(|begun| begun < closed))
             {
                 let what = format!("{second}, and it was permitted while {first}");
-                note(Rule::CalledTwice, what);
+                note(Rule::CalledTwice, Some(&first.number), what);
             }
         }
     }
 
     /// Nobody is called more often than permitted, nor once they were reached or may have been.
-    fn check_contacts(&self, note: &mut impl FnMut(Rule, String)) {
+    fn check_contacts(&self, note: &mut impl FnMut(Rule, Option<&String>, String)) {
         let mut attempts: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for attempt in &self.attempts {
             attempts.entry(attempt.contact).or_default().push(attempt);
@@ -353,7 +358,7 @@ impl<'a> History<'a> {
                 };
                 if may_have_been {
                     let what = format!("{second}, although {first}");
-                    note(Rule::CalledTwice, what);
+                    note(Rule::CalledTwice, Some(number), what);
                 }
             }
             // That a call was not placed is a person's decision, and theirs is the next one.
@@ -365,13 +370,13 @@ impl<'a> History<'a> {
             if calls.len() > terms.tries {
                 let (calls, tries) = (calls.len(), terms.tries);
                 let what = format!("{number} was called {calls} times and may be called {tries}");
-                note(Rule::CalledTwice, what);
+                note(Rule::CalledTwice, Some(number), what);
             }
             for pair in calls.windows(2) {
                 let outcome = &pair[0].outcome;
                 if !terms.again_after.contains(outcome) {
                     let what = format!("{number} was called again after `{outcome}`");
-                    note(Rule::CalledTwice, what);
+                    note(Rule::CalledTwice, Some(number), what);
                 }
             }
             let last = contact.last_attempt;
@@ -380,7 +385,7 @@ impl<'a> History<'a> {
             if !states_after(last.map(|last| last.state.as_str())).contains(&state) {
                 let last = last.map_or("there is no last attempt".to_owned(), |a| a.to_string());
                 let what = format!("{number} is `{state}`, but {last}");
-                note(Rule::Miscounted, what);
+                note(Rule::Miscounted, Some(number), what);
             }
             let tried = attempts.iter().filter(|attempt| attempt.counts()).count();
             let again =
@@ -388,22 +393,31 @@ impl<'a> History<'a> {
             if state == "failed" && again && tried < terms.tries {
                 let tries = terms.tries;
                 let what = format!("{number} was given up after {tried} tries of {tries}");
-                note(Rule::Lost, what);
+                note(Rule::Lost, Some(number), what);
             }
             if ["pending", "initiated"].contains(&state) {
-                note(Rule::Unfinished, format!("{number} is still `{state}`"));
+                note(
+                    Rule::Unfinished,
+                    Some(number),
+                    format!("{number} is still `{state}`"),
+                );
             }
         }
     }
 
     /// What the phones heard is known, or known to be doubtful.
-    fn check_calls(&self, note: &mut impl FnMut(Rule, String)) {
+    fn check_calls(&self, note: &mut impl FnMut(Rule, Option<&String>, String)) {
         for call in self.ledger {
             // A call without an attempt is a breach of its own.
             let Some(attempt) = self.attempt_of(call) else {
                 continue;
             };
-            let Call { sid, outcome, .. } = call;
+            let Call {
+                sid,
+                number,
+                outcome,
+                ..
+            } = call;
             let known =
                 attempt.sid.as_ref() == Some(sid) && attempt.state.replace('_', "-") == *outcome;
             match attempt.state.as_str() {
@@ -413,18 +427,18 @@ impl<'a> History<'a> {
                 "not_placed" | "presumed_placed" => {}
                 "not_sent" | "rejected" => {
                     let what = format!("the call {sid} ended `{outcome}`, but {attempt}");
-                    note(Rule::Denied, what);
+                    note(Rule::Denied, Some(number), what);
                 }
                 _ => {
                     let what = format!("the call {sid} ended `{outcome}`, but {attempt}");
-                    note(Rule::Lost, what);
+                    note(Rule::Lost, Some(number), what);
                 }
             }
         }
     }
 
     /// No call is known that never was, and none twice.
-    fn check_attempts(&self, note: &mut impl FnMut(Rule, String)) {
+    fn check_attempts(&self, note: &mut impl FnMut(Rule, Option<&String>, String)) {
         let heard: BTreeSet<_> = self.ledger.iter().map(|call| &call.sid).collect();
         let mut known = BTreeSet::new();
         for attempt in &self.attempts {
@@ -432,14 +446,23 @@ impl<'a> History<'a> {
                 Some(sid) if !heard.contains(sid) => {
                     note(
                         Rule::Invented,
+                        Some(&attempt.number),
                         format!("no phone heard {sid}, but {attempt}"),
                     );
                 }
                 Some(sid) if !known.insert(sid) => {
-                    note(Rule::Invented, format!("{sid} has two attempts: {attempt}"));
+                    note(
+                        Rule::Invented,
+                        Some(&attempt.number),
+                        format!("{sid} has two attempts: {attempt}"),
+                    );
                 }
                 None if is_ended(&attempt.state) => {
-                    note(Rule::Invented, format!("{attempt}, without a call"));
+                    note(
+                        Rule::Invented,
+                        Some(&attempt.number),
+                        format!("{attempt}, without a call"),
+                    );
                 }
                 _ => {}
             }
@@ -447,7 +470,7 @@ impl<'a> History<'a> {
     }
 
     /// Every contact is counted, once, where it is.
-    fn check_counts(&self, note: &mut impl FnMut(Rule, String)) {
+    fn check_counts(&self, note: &mut impl FnMut(Rule, Option<&String>, String)) {
         let mut counts: BTreeMap<(i64, String), usize> = BTreeMap::new();
         for contact in self.contacts.values() {
             let place = (contact.campaign, contact.state.clone());
@@ -459,7 +482,7 @@ impl<'a> History<'a> {
             if there != counted {
                 let state = &place.1;
                 let what = format!("{there} contacts are `{state}`, and {counted} are counted");
-                note(Rule::Miscounted, what);
+                note(Rule::Miscounted, None, what);
             }
         }
     }
