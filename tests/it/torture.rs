@@ -132,6 +132,34 @@ struct Outcome {
     without_a_call: usize,
 }
 
+impl Outcome {
+    fn add(&mut self, other: Self) {
+        let Figures {
+            contacts,
+            calls,
+            runs_cut_off,
+            doubted,
+            resolved,
+            in_doubt,
+            held,
+        } = other.figures;
+        self.kills += other.kills;
+        self.figures.contacts += contacts;
+        self.figures.calls += calls;
+        self.figures.runs_cut_off += runs_cut_off;
+        self.figures.doubted += doubted;
+        self.figures.resolved += resolved;
+        self.figures.in_doubt += in_doubt;
+        self.figures.held += held;
+        self.called_twice += other.called_twice;
+        self.lost += other.lost;
+        self.violations.extend(other.violations);
+        self.strange_ends.extend(other.strange_ends);
+        self.first_calls.extend(other.first_calls);
+        self.without_a_call += other.without_a_call;
+    }
+}
+
 impl Batch {
     fn new(seed: u64) -> Self {
         let mut flags = format!(
@@ -426,33 +454,5 @@ fn torture_finds_nobody_called_twice_and_nothing_lost() {
             report.all.figures.in_doubt, 0,
             "every doubt is found or held\n{report}"
         );
-    }
-}
-
-impl Outcome {
-    fn add(&mut self, other: Self) {
-        let Figures {
-            contacts,
-            calls,
-            runs_cut_off,
-            doubted,
-            resolved,
-            in_doubt,
-            held,
-        } = other.figures;
-        self.kills += other.kills;
-        self.figures.contacts += contacts;
-        self.figures.calls += calls;
-        self.figures.runs_cut_off += runs_cut_off;
-        self.figures.doubted += doubted;
-        self.figures.resolved += resolved;
-        self.figures.in_doubt += in_doubt;
-        self.figures.held += held;
-        self.called_twice += other.called_twice;
-        self.lost += other.lost;
-        self.violations.extend(other.violations);
-        self.strange_ends.extend(other.strange_ends);
-        self.first_calls.extend(other.first_calls);
-        self.without_a_call += other.without_a_call;
     }
 }

@@ -519,7 +519,8 @@ fn attempts(db: &Connection) -> rusqlite::Result<Vec<Attempt>> {
         });
     }
     let mut rows = db.prepare(
-        "SELECT attempt.id, key, run_id, contact_id, number, state, call_sid, error
+        "SELECT attempt.id, key, run_id, contact_id, number, state, call_sid,
+                coalesce(error, (SELECT max(detail) FROM attempt_event WHERE attempt_id = attempt.id))
          FROM attempt JOIN person ON person.id = person_id ORDER BY attempt.id",
     )?;
     let attempts = rows.query_map([], |row| {
