@@ -241,6 +241,7 @@ async fn play(script: Script, contacts: u64, settings: &[(&str, &str)]) -> anyho
         account_lines: AccountLines::Assumed(10),
         sids_per_look_up: 20,
         patience: Patience::default(),
+        callbacks: None,
     };
     let equipment = Equipment {
         store,

@@ -3,6 +3,7 @@
 //! The Exotel client and the simulated tests both end in these types; the dialer begins with them. There is no trait
 //! until a second provider reached over a network exists.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,7 +31,17 @@ pub struct CallOrder {
     /// Travels with the call as `CustomField`: the attempt's key. At most 128 characters.
     pub custom_field: String,
     /// Where Exotel shall report the end of the call, if anywhere.
-    pub status_callback: Option<String>,
+    pub status_callback: Option<CallbackUrl>,
+}
+
+/// Where the provider reports the end of one call. Whoever knows it can send such reports, so it is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallbackUrl(pub String);
+
+impl fmt::Debug for CallbackUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallbackUrl")
+    }
 }
 
 /// What became of the one POST of an attempt.

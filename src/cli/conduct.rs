@@ -12,10 +12,11 @@ use super::provider::Provider;
 use super::view::shown_time;
 use super::workspace::Workspace;
 use crate::dialer::rolls::Rolls;
-use crate::dialer::run::{AccountLines, Assignment, Task};
+use crate::dialer::run::{AccountLines, Assignment, Callbacks, Task};
 use crate::dialer::{self, Equipment, Summary};
 use crate::domain::campaign::Setting;
 use crate::domain::pace::{Allowance, NotAnAllowance};
+use crate::exotel::callback::{CallbackBase, CallbackSecret};
 use crate::store::campaigns::{self, Campaign, CampaignId};
 use crate::store::lock::{Holder, RunLock};
 use crate::store::{Store, Tx, runs};
@@ -158,6 +159,7 @@ pub(super) async fn conduct(
         account_lines: account.lines,
         sids_per_look_up: account.sids_per_look_up,
         patience: patience::configured(workspace)?,
+        callbacks: callbacks(workspace)?,
     };
     let rolls = Rolls::seeded(fastrand::u64(..));
     let equipment = Equipment {
@@ -177,6 +179,23 @@ pub(super) async fn conduct(
         sandbox.shutdown().await;
     }
     Ok((summary?, stopped_by.get().copied()))
+}
+
+/// Returns where the provider shall report the ends of calls, if that is configured; looking is enough without.
+fn callbacks(workspace: &Workspace) -> Result<Option<Callbacks>, Failure> {
+    let Some(text) = workspace.config.text("EXOCAMP_CALLBACK_URL") else {
+        return Ok(None);
+    };
+    if workspace.ui.sandbox {
+        // Nobody out there is to be told of calls that were never made.
+        return Ok(None);
+    }
+    let base = CallbackBase::parse(text).map_err(|error| {
+        Failure::new(Exit::Usage, error.to_string())
+            .context("`EXOCAMP_CALLBACK_URL` cannot be used")
+    })?;
+    let secret = CallbackSecret::new()?;
+    Ok(Some(Callbacks { base, secret }))
 }
 
 /// Remembers the settings that change something; cron gives the same ones every five minutes.

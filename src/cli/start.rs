@@ -16,7 +16,7 @@ use crate::domain::hours::indian_time;
 use crate::domain::report::Counts;
 use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign, PausedBy};
-use crate::store::{Store, contacts, copy};
+use crate::store::{Store, candidates, contacts, copy, doubts};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Start) -> Result<Exit, Failure> {
     let script = Script {
@@ -56,7 +56,7 @@ pub(super) fn run_against(
         copy_into_sandbox(workspace, &args.campaign)?;
     }
     let mut store = workspace.open_store()?;
-    let before = Case::read(workspace, &mut store, &args.campaign)?;
+    let before = Case::read(workspace, &mut store, &args.campaign, now)?;
     if before.counts.total() == 0 {
         return Err(
             Failure::new(Exit::Usage, "No contacts found for this campaign")
@@ -73,7 +73,7 @@ pub(super) fn run_against(
         lock => lock?,
     };
     // Whoever had the lock until now may have changed everything.
-    let case = Case::read(workspace, &mut store, &args.campaign)?;
+    let case = Case::read(workspace, &mut store, &args.campaign, now)?;
     if let Some(because) = case.nothing_left() {
         return stop_before_calling(workspace, &mut store, &case.campaign, because);
     }
@@ -81,6 +81,7 @@ pub(super) fn run_against(
         campaign,
         counts,
         mut policy,
+        ..
     } = case;
     if campaign.paused_by == Some(PausedBy::Person) {
         workspace.ui.note("a person has paused this campaign");
@@ -99,7 +100,9 @@ pub(super) fn run_against(
             .ui
             .warn("calling hours never close for this campaign: people may be rung at night");
     }
-    if !policy.calendar.is_open(now) && !wait {
+    // Looking for lost calls rings nobody.
+    let only_looks = counts.pending + counts.initiated == 0;
+    if !policy.calendar.is_open(now) && !wait && !only_looks {
         if let Some(opening) = policy.calendar.next_opening(now) {
             let opening = clock_time(opening, now);
             workspace.ui.note(&format!(
@@ -115,7 +118,7 @@ pub(super) fn run_against(
         false => Provider::configured(workspace)?,
     };
     check_account(&campaign, &provider)?;
-    if !args.yes && !may_call(workspace, &counts, &dialling)? {
+    if !args.yes && !only_looks && !may_call(workspace, &counts, &dialling)? {
         workspace.ui.note("nobody was called");
         return Ok(Exit::Stopped);
     }
@@ -175,16 +178,27 @@ struct Case {
     campaign: Campaign,
     counts: Counts,
     policy: Policy,
+    /// Whether a call in doubt is to be looked for now.
+    looks_for_doubts: bool,
 }
 
 impl Case {
-    fn read(workspace: &Workspace, store: &mut Store, name: &str) -> Result<Self, Failure> {
+    fn read(
+        workspace: &Workspace,
+        store: &mut Store,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
         read(store, |tx| {
             let campaign = workspace.own_campaign(tx, name)?;
             let counts = contacts::counts(tx, campaign.id)?;
+            let next_look = doubts::next_look_at(tx, campaign.id)?;
+            let next_question = candidates::next_ask_at(tx, campaign.id)?;
+            let next = [next_look, next_question].into_iter().flatten().min();
             Ok(Self {
                 policy: campaigns::policy(tx, campaign.id)?,
                 counts,
+                looks_for_doubts: next.is_some_and(|at| at <= now),
                 campaign,
             })
         })
@@ -200,6 +214,7 @@ impl Case {
             self.counts.held,
         ) {
             (0, 0) => Some(StoppedBecause::Finished),
+            (0, _) if self.looks_for_doubts => None,
             (0, _) => Some(StoppedBecause::OnlyDoubts),
             _ => None,
         }

@@ -15,7 +15,7 @@ use crate::domain::breaker;
 use crate::domain::pace::{self, Allowance};
 use crate::domain::plan::{Capacity, Gate, Limit, Lines, Room, Shut};
 use crate::domain::retry::{Reason, Verdict};
-use crate::provider::CallOrder;
+use crate::provider::{CallOrder, CallbackUrl};
 use crate::store::attempts::{self, Intent};
 use crate::store::runs::{self, Scope, Stored};
 use crate::store::{Result, Tx, contacts, doubts};
@@ -177,6 +177,8 @@ fn permit(
 ) -> Result<Effect> {
     let key = rolls.attempt_key(now.wall);
     let caller_id = seen.policy.caller_id.unwrap_or(dialling.caller_id);
+    let callbacks = run.assignment.callbacks.as_ref();
+    let callback = callbacks.map(|callbacks| (&callbacks.base, callbacks.secret.token(&key)));
     let intent = Intent {
         run: run.assignment.run,
         campaign: seen.campaign.id,
@@ -186,7 +188,7 @@ fn permit(
         caller_id,
         ring: seen.policy.ring,
         talk_limit: seen.policy.talk_limit,
-        callback_hash: None,
+        callback_hash: callback.as_ref().map(|(_, token)| token.hash().0),
     };
     let attempt = attempts::record_intent(tx, &intent, now.wall)?;
     let order = CallOrder {
@@ -201,7 +203,7 @@ fn permit(
         ring: seen.policy.ring,
         record: false,
         custom_field: key,
-        status_callback: None,
+        status_callback: callback.map(|(base, token)| CallbackUrl(token.url(base))),
     };
     let per_minute = seen.policy.pace.most_in_a_minute();
     Ok(Effect::Dial {

@@ -86,6 +86,7 @@ fn started(scene: &mut Scene<'_, '_>) -> Result<()> {
     looks::at_all(scene.tx, id, scene.now.since_boot)?;
     if scene.run.assignment.task == Task::Settle {
         doubts::look_for_all(scene.tx, id, scene.now.wall)?;
+        looks::at_unknown_outcomes(scene.tx, id, scene.now.wall)?;
     }
     greet(scene, Duration::ZERO)
 }
@@ -199,9 +200,9 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
     let now = scene.now.since_boot;
     match (&evidence, merged.moved) {
         // A callback may have overtaken the reply, so that nothing moves any more.
-        (Evidence::Placed(sid), _) if merged.state.sid() == Some(sid) => {
+        (Evidence::Placed(sid), moved) if merged.state.sid() == Some(sid) => {
             scene.run.breaker.answered(now);
-            scene.run.calls_placed += 1;
+            scene.run.calls_placed += u64::from(moved);
             scene.run.phase = Phase::Open;
             scene.run.in_a_row = InARow::default();
             let first_look =
@@ -272,7 +273,8 @@ fn looked_up(
 
 fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> Result<()> {
     let ours = attempts::number(scene.tx, attempt)?;
-    let is_known = attempts::state(scene.tx, attempt)?.sid() == Some(&report.sid);
+    let before = attempts::state(scene.tx, attempt)?;
+    let is_known = before.sid() == Some(&report.sid);
     // Of a call that the attempt's own reply has named, the number may be missing; of a candidate it may not.
     let is_theirs = match report.number {
         Some(theirs) => theirs != ours,
@@ -307,7 +309,11 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
         &terms,
         scene.now.wall,
     )?;
-    if !is_known {
+    let is_tracked = matches!(
+        before,
+        AttemptState::Accepted(_) | AttemptState::InProgress(_)
+    );
+    if !is_tracked {
         let is_its = merged.state.sid() == Some(&report.sid);
         let verdict = if is_its {
             candidates::Verdict::Confirmed
@@ -315,6 +321,8 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
             candidates::Verdict::Refuted
         };
         candidates::settle(scene.tx, attempt, &report.sid, verdict)?;
+        // A callback has overtaken the reply, which will change nothing any more.
+        scene.run.calls_placed += u64::from(is_its && before == AttemptState::Intent);
         if is_its && merged.state.name().is_live() {
             looks::again(scene.tx, attempt, scene.now.since_boot)?;
         }

@@ -12,6 +12,7 @@ use crate::domain::ending::{RunLimits, StoppedBecause};
 use crate::domain::pace::Allowance;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::{Limit, Phase};
+use crate::exotel::callback::{CallbackBase, CallbackSecret};
 use crate::store::campaigns::CampaignId;
 use crate::store::runs::RunId;
 
@@ -73,6 +74,17 @@ pub struct Assignment {
     pub sids_per_look_up: usize,
     /// How long lost calls are given to show up.
     pub patience: Patience,
+    /// Where the provider reports the ends of calls, if anywhere.
+    pub callbacks: Option<Callbacks>,
+}
+
+/// What makes each attempt's own callback address.
+#[derive(Clone, Debug)]
+pub struct Callbacks {
+    /// What all addresses begin with.
+    pub base: CallbackBase,
+    /// What makes them impossible to guess.
+    pub secret: CallbackSecret,
 }
 
 /// A run under way.

@@ -245,6 +245,7 @@ mod tests {
                 account_lines: AccountLines::Assumed(10),
                 sids_per_look_up: 20,
                 patience: Patience::default(),
+                callbacks: None,
             };
             let mut now = Moment {
                 wall,

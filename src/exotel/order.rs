@@ -25,7 +25,7 @@ pub(super) fn fields(order: &CallOrder) -> Vec<(&'static str, Cow<'_, str>)> {
     ];
     if let Some(callback) = &order.status_callback {
         fields.extend([
-            ("StatusCallback", callback.as_str().into()),
+            ("StatusCallback", callback.0.as_str().into()),
             // Exotel promises events and JSON for two-number calls only. Where it ignores them, the plain callback
             // with four fields still comes.
             ("StatusCallbackEvents[0]", "terminal".into()),
@@ -68,6 +68,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::provider::CallbackUrl;
 
     fn order() -> CallOrder {
         CallOrder {
@@ -110,7 +111,7 @@ mod tests {
     fn a_callback_is_asked_for_only_where_there_is_an_address() {
         let callback = "https://hooks.example.com/exotel/7f3a9c";
         let order = CallOrder {
-            status_callback: Some(callback.to_owned()),
+            status_callback: Some(CallbackUrl(callback.to_owned())),
             record: true,
             ..order()
         };

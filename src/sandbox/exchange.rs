@@ -57,6 +57,11 @@ impl Exchange {
         self
     }
 
+    /// Changes what the phones and the network do from now on.
+    pub fn change_script(&mut self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.script);
+    }
+
     /// Answers a request to call somebody.
     pub fn place(&mut self, now: Timestamp, placement: &Placement) -> Answer {
         let mut answer = Answer {

@@ -29,10 +29,12 @@ pub struct Doubt {
     pub caller_id: Option<PhoneNumber>,
     /// What is known besides.
     pub doubted: Doubted,
+    /// What its absence from the list is worth, once that is known.
+    pub grade: Option<Grade>,
 }
 
 const COLUMNS: &str = "attempt.id, campaign_id, attempt.state, number, caller_id, sent_from_at, sent_to_at, settles_at, \
-                       clear_at, clear_grade";
+                       clear_at, clear_grade, doubt.grade";
 
 /// Begins a doubt about an attempt whose request may have left until `sent_to`.
 pub(super) fn open(
@@ -413,6 +415,7 @@ fn read_doubt(row: &Row<'_>) -> Result<Doubt> {
         _ => None,
     };
     let caller_id: Option<i64> = row.get(4)?;
+    let grade: Option<String> = row.get(10)?;
     Ok(Doubt {
         attempt: AttemptId(row.get(0)?),
         campaign: CampaignId::from(row.get::<_, i64>(1)?),
@@ -427,6 +430,7 @@ fn read_doubt(row: &Row<'_>) -> Result<Doubt> {
             settles_at: from_ms(row.get(7)?),
             clear,
         },
+        grade: grade.map(|grade| word(&grade)).transpose()?,
     })
 }
 

@@ -38,6 +38,19 @@ pub fn at_all(tx: &Tx<'_>, campaign: CampaignId, at: Duration) -> Result<()> {
     Ok(())
 }
 
+/// Asks once more about the calls of a campaign whose end nobody has seen.
+///
+/// # Errors
+/// When the database refuses.
+pub fn at_unknown_outcomes(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result<()> {
+    // Together with the prices, which are asked for by Sid as well.
+    tx.0.execute(
+        "UPDATE attempt SET price_due_at = ?2 WHERE campaign_id = ?1 AND state = 'outcome_unknown'",
+        params![campaign.get(), to_ms(now)],
+    )?;
+    Ok(())
+}
+
 /// Says when to ask about a call next.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub mod attempts;
 pub mod binding;
+pub mod callbacks;
 pub mod campaigns;
 pub mod candidates;
 pub mod contacts;

@@ -3,6 +3,7 @@
 //! What is asserted is what the outside saw, not our own bookkeeping.
 
 mod clocks;
+mod doubts;
 mod limits;
 mod pairs;
 mod refusals;

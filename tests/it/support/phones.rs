@@ -24,7 +24,7 @@ pub(crate) fn placement(order: &CallOrder) -> Placement {
         time_out: Some(seconds(order.ring)),
         record: order.record,
         custom_field: Some(order.custom_field.clone()),
-        status_callback: order.status_callback.clone(),
+        status_callback: order.status_callback.as_ref().map(|url| url.0.clone()),
         status_callback_content_type: None,
     }
 }

@@ -17,16 +17,18 @@ use std::time::Duration;
 use exocamp::clock::{BootId, Moment};
 use exocamp::dialer::event::{Effect, Ending, Event, Progress};
 use exocamp::dialer::rolls::Rolls;
-use exocamp::dialer::run::{AccountLines, Assignment, Dialling, Run, Task};
+use exocamp::dialer::run::{AccountLines, Assignment, Callbacks, Dialling, Run, Task};
 use exocamp::dialer::turn::{Turned, turn};
 use exocamp::domain::attempt::Doubt;
 use exocamp::domain::doubt::Patience;
 use exocamp::domain::ending::RunLimits;
 use exocamp::domain::pace::Allowance;
 use exocamp::domain::phone::PhoneNumber;
+use exocamp::exotel::callback::TokenHash;
 use exocamp::provider::Reply;
 use exocamp::sandbox::{Exchange, Placed, Script};
 use exocamp::store::attempts::AttemptId;
+use exocamp::store::callbacks;
 use exocamp::store::campaigns::CampaignId;
 use exocamp::store::{Store, runs};
 use jiff::{SignedDuration, Timestamp};
@@ -125,6 +127,8 @@ pub(crate) struct World {
     pub(crate) exchange: Exchange,
     pub(crate) slow: Duration,
     pub(crate) patience: Patience,
+    /// Where the exchange reports the ends of calls; whatever it reports is taken in as `serve` would.
+    pub(crate) callbacks: Option<Callbacks>,
     pub(crate) allowance: Allowance,
     pub(crate) account_lines: u32,
     /// A request and its reply take at least and at most so long on the way, in milliseconds.
@@ -170,6 +174,7 @@ impl World {
         Self {
             slow: script.slow,
             patience: Patience::default(),
+            callbacks: None,
             exchange: Exchange::new(script).with_exophone("08098765000"),
             allowance: Allowance::Max,
             account_lines: 10,
@@ -224,6 +229,7 @@ impl World {
             account_lines: AccountLines::Assumed(self.account_lines),
             sids_per_look_up: 20,
             patience: self.patience.clone(),
+            callbacks: self.callbacks.clone(),
         };
         self.runners.push(Runner {
             run: Run::new(assignment, moment),
@@ -330,7 +336,9 @@ impl World {
             }
             let queued = self.queue.peek().map(|Reverse(queued)| queued.at);
             let turn = self.next_turn();
-            let Some(at) = [queued, turn.map(|(at, _)| at)].into_iter().flatten().min() else {
+            let callback = self.next_callback();
+            let all = [queued, turn.map(|(at, _)| at), callback];
+            let Some(at) = all.into_iter().flatten().min() else {
                 panic!(
                     "a run is not over, and waits for nothing: {:?}",
                     self.waiting()
@@ -340,6 +348,10 @@ impl World {
                 return Stopped::AtRest;
             }
             self.now = self.now.max(at);
+            if callback.is_some_and(|callback| callback <= at) {
+                self.take_in_callbacks();
+                continue;
+            }
             // What comes in at the same time shares the turn.
             match (queued, turn) {
                 (Some(queued), turn) if turn.is_none_or(|(turn, _)| queued <= turn) => {
@@ -358,6 +370,24 @@ impl World {
             }
         }
         panic!("the story does not come to an end: {:?}", self.waiting());
+    }
+
+    /// Returns when the exchange reports the next end of a call.
+    fn next_callback(&self) -> Option<Duration> {
+        let at = self.exchange.next_callback_at()?;
+        Some(UP_ALREADY + Duration::try_from(at.duration_since(self.began)).unwrap())
+    }
+
+    fn take_in_callbacks(&mut self) {
+        let moment = self.moment();
+        // A report is due at its nanosecond, and the jump to it may have been rounded.
+        let time = self.time() + Duration::from_micros(1);
+        for callback in self.exchange.callbacks_due(time) {
+            let (_, token) = callback.url.rsplit_once('/').unwrap();
+            let hash = TokenHash::of(token).0;
+            let sid = callback.call.sid.parse().unwrap();
+            self.write(|tx| callbacks::take_in(tx, &hash, &sid, &moment));
+        }
     }
 
     fn waiting(&self) -> Vec<&Option<Progress>> {

@@ -3,16 +3,23 @@
 use std::ops::Range;
 use std::path::Path;
 
+use exocamp::domain::attempt::Decision;
 use exocamp::domain::campaign::Setting;
 use exocamp::domain::contact::NewContact;
 use exocamp::domain::phone::PhoneNumber;
 use exocamp::domain::report::Counts;
-use exocamp::store::attempts::{self, AttemptId};
+use exocamp::sandbox::{Placed, Placement};
+use exocamp::store::attempts::{self, AttemptId, Terms};
+use exocamp::store::callbacks;
 use exocamp::store::campaigns::{self, Campaign, CampaignId};
+use exocamp::store::candidates::{self, NamedBy};
+use exocamp::store::doubts::{self, Decider, Doubt};
+use exocamp::store::incidents;
 use exocamp::store::reports::{self, ContactFilter, ContactReport};
 use exocamp::store::{Store, StoreError, Tx, contacts};
 
-use super::World;
+use super::{ACCOUNT, World};
+use crate::support::phones;
 
 /// The first of the numbers that are called.
 const FIRST_NUMBER: u64 = 919_876_500_000;
@@ -80,5 +87,102 @@ impl World {
         self.store
             .read(|tx| attempts::open_intents(tx, campaign))
             .unwrap()
+    }
+
+    /// Remembers a setting from another terminal.
+    pub(crate) fn remember(&mut self, campaign: CampaignId, key: Setting, value: &str) {
+        let now = self.moment().wall;
+        self.write(|tx| campaigns::remember(tx, campaign, key, value, "asha", now));
+    }
+
+    fn doubt(&mut self, national: &str) -> Doubt {
+        let number = phones::number(national);
+        let unresolved = self.write(|tx| doubts::unresolved(tx, ACCOUNT));
+        let mut of_number = unresolved
+            .into_iter()
+            .filter(|doubt| doubt.number == number);
+        of_number
+            .next()
+            .expect("there is a doubt about this number")
+    }
+
+    /// Returns where the doubt about a number stands, and what its absence is worth.
+    pub(crate) fn doubt_story(&mut self, national: &str) -> (String, Option<String>) {
+        let doubt = self.doubt(national);
+        let grade = doubt.grade.map(|grade| grade.as_str().to_owned());
+        (doubt.state.as_str().to_owned(), grade)
+    }
+
+    /// Returns the calls that may be the one that a number is in doubt about.
+    pub(crate) fn candidates(&mut self, national: &str) -> Vec<String> {
+        let attempt = self.doubt(national).attempt;
+        let candidates = self.write(|tx| candidates::of_attempt(tx, attempt));
+        candidates.iter().map(ToString::to_string).collect()
+    }
+
+    /// Returns what came to light in a campaign, by name.
+    pub(crate) fn incidents(&mut self, campaign: CampaignId) -> Vec<String> {
+        let incidents = self.write(|tx| incidents::of_campaign(tx, campaign));
+        let kinds = incidents.iter().map(|incident| incident.kind);
+        kinds.map(|kind| kind.as_str().to_owned()).collect()
+    }
+
+    /// A person decides that the call in doubt was not placed.
+    pub(crate) fn decide_not_placed(&mut self, national: &str) {
+        let (doubt, now) = (self.doubt(national), self.moment().wall);
+        let patience = self.patience.clone();
+        self.write(|tx| {
+            let terms = Terms {
+                policy: &campaigns::policy(tx, doubt.campaign)?,
+                patience: &patience,
+            };
+            let (by, because) = ("asha", "she says that nobody called");
+            let decider = Decider { by, because };
+            let decision = Decision::NotPlaced;
+            doubts::decide(tx, doubt.attempt, decision, &decider, &terms, now)
+        });
+    }
+
+    /// A person says which call it was.
+    pub(crate) fn name_call(&mut self, national: &str, sid: &str) {
+        let (doubt, now) = (self.doubt(national), self.moment().wall);
+        let sid = sid.parse().unwrap();
+        self.write(|tx| candidates::note(tx, doubt.attempt, &sid, NamedBy::Person, now));
+    }
+
+    /// Somebody calls a number without exocamp, from the same ExoPhone; returns the call.
+    pub(crate) fn place_by_hand(&mut self, national: &str) -> String {
+        let placement = Placement {
+            from: format!("0{national}"),
+            caller_id: "08098765000".to_owned(),
+            url: "http://my.exotel.com/exampleco1/exoml/start_voice/112233".to_owned(),
+            time_limit: None,
+            time_out: None,
+            record: false,
+            custom_field: Some(format!("by hand {national}")),
+            status_callback: None,
+            status_callback_content_type: None,
+        };
+        let time = self.time();
+        match self.exchange.place(time, &placement).placed {
+            Placed::Accepted { sid, .. } => sid,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Somebody sends a callback for the attempt of this key.
+    pub(crate) fn call_back(&mut self, key: &str, sid: &str) {
+        let moment = self.moment();
+        let callbacks = self.callbacks.as_ref().expect("callbacks are on");
+        let hash = callbacks.secret.token(key).hash().0;
+        let sid = sid.parse().unwrap();
+        self.write(|tx| callbacks::take_in(tx, &hash, &sid, &moment));
+    }
+
+    /// From now on the numbers that end in 7 meet this fate.
+    pub(crate) fn set_fate(&mut self, fate: &str) {
+        let rule = format!("7={fate}").parse().unwrap();
+        self.exchange
+            .change_script(|script| script.fates = vec![rule]);
     }
 }
