@@ -2,6 +2,7 @@
 //!
 //! What is asserted is what the outside saw, not our own bookkeeping.
 
+mod breaker;
 mod clocks;
 mod doubts;
 mod limits;

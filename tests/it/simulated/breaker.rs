@@ -1,0 +1,129 @@
+//! The circuit breaker: while replies get lost nobody is called but one now and then, and it all goes on by itself.
+
+use std::time::Duration;
+
+use exocamp::dialer::event::Trouble;
+use exocamp::domain::campaign::{CampaignState, Setting};
+use exocamp::domain::ending::{RunLimits, StoppedBecause};
+use exocamp::sandbox::{Placed, Script};
+use exocamp::store::campaigns::CampaignId;
+
+use crate::support::outside;
+use crate::support::world::World;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn world() -> (World, CampaignId) {
+    let script = Script {
+        hold: "5s".parse().unwrap(),
+        mix: "completed=1".parse().unwrap(),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    let settings = [(Setting::Rate, "60/min"), (Setting::Lines, "40")];
+    let campaign = world.campaign("leads", 0..400, &settings);
+    (world, campaign)
+}
+
+fn meet(world: &mut World, fault: &str) {
+    let faults = fault.split_whitespace();
+    let faults = faults.map(|fault| fault.parse().unwrap()).collect();
+    world
+        .exchange
+        .change_script(|script| script.faults = faults);
+}
+
+#[test]
+fn lost_replies_stop_new_calls_until_one_alone_is_answered() {
+    for fault in ["lost-reply=100%", "503=100%", "slow=100%"] {
+        let (mut world, campaign) = world();
+        let run = world.start(campaign, RunLimits::default());
+        world.run_for(MINUTE);
+        let before = world.posts.len();
+        assert!((55..=62).contains(&before), "{before}");
+        meet(&mut world, fault);
+        world.run_for(5 * MINUTE);
+        let tried = world.posts.len() - before;
+        // Those under way when the first replies were missed, and one now and then.
+        let under_way = if fault.starts_with("slow") { 33 } else { 4 };
+        assert!((4..under_way + 12).contains(&tried), "{fault}: {tried}");
+        let alone = &world.posts[before + under_way.min(tried - 3)..];
+        for pair in alone.windows(2) {
+            let apart = pair[1].at.duration_since(pair[0].at);
+            assert!(apart.as_millis() > 1_000, "{fault}: {apart:?}");
+        }
+        meet(&mut world, "");
+        world.run();
+        assert_eq!(world.posts.len(), 400, "{fault}");
+        assert!(
+            matches!(
+                world.ending(run).because,
+                StoppedBecause::OnlyDoubts | StoppedBecause::Finished
+            ),
+            "{:?}",
+            world.ending(run)
+        );
+        outside::nobody_is_rung_too_often(&world, 1);
+        outside::outcomes_agree(&mut world, campaign);
+    }
+}
+
+#[test]
+fn nobody_is_tried_while_the_provider_cannot_even_be_asked() {
+    let (mut world, campaign) = world();
+    world.start(campaign, RunLimits::default());
+    world.run_for(MINUTE);
+    let before = world.posts.len();
+    meet(&mut world, "503=100% get-503=100%");
+    world.run_for(3 * MINUTE);
+    let tried = world.posts.len() - before;
+    assert!((3..=5).contains(&tried), "{tried} calls were tried");
+}
+
+#[test]
+fn a_run_gives_up_after_ten_minutes_and_the_next_one_goes_on() {
+    let (mut world, campaign) = world();
+    let run = world.start(campaign, RunLimits::default());
+    world.run_for(MINUTE);
+    meet(&mut world, "503-placed=100%");
+    let tripped = world.time();
+    world.run();
+    let lasted = world.time().duration_since(tripped).as_secs();
+    assert!((600..=610).contains(&lasted), "{lasted} s");
+    let ending = world.ending(run);
+    assert_eq!(ending.because, StoppedBecause::Breaker);
+    assert_eq!(ending.trouble, Some(Trouble::RepliesLost));
+    assert_eq!(world.state(campaign).state, CampaignState::Paused);
+
+    meet(&mut world, "");
+    let run = world.start(campaign, RunLimits::default());
+    world.run();
+    assert_eq!(world.ending(run).because, StoppedBecause::Finished);
+    let rung = |post: &&crate::support::world::Post| matches!(post.placed, Placed::Accepted { .. });
+    assert_eq!(world.posts.iter().filter(rung).count(), 400);
+    outside::nobody_is_rung_too_often(&world, 1);
+    outside::outcomes_agree(&mut world, campaign);
+}
+
+#[test]
+fn what_a_crash_left_in_doubt_does_not_trip_it() {
+    let script = Script {
+        hold: "5s".parse().unwrap(),
+        reply_delay: "3s".parse().unwrap(),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    let settings = [(Setting::Rate, "5/s"), (Setting::Lines, "40")];
+    let campaign = world.campaign("leads", 0..60, &settings);
+    world.start(campaign, RunLimits::default());
+    world.run_for(Duration::from_secs(6));
+    let open = world.open_intents(campaign).len();
+    assert!(open > 5, "{open}");
+    world.forget();
+    world.start(campaign, RunLimits::default());
+    let before = world.posts.len();
+    world.run_for(Duration::from_secs(8));
+    // The first alone, and three seconds later all others at their pace.
+    let called = world.posts.len() - before;
+    assert!(called > 15, "{called}");
+}
