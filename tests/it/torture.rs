@@ -30,12 +30,11 @@ const KILLS_PER_BATCH: usize = 50;
 /// Batches that go on side by side.
 const AT_ONCE: usize = 2;
 
-/// How late a slow reply is: later than a reply is waited for, once that can be shortened.
+/// How late a slow reply is: later than a reply is waited for.
 const SLOW: &str = "3s";
 
-/// Within this time after the last kill every doubt has to be found or held. `None`: nothing looks for them yet, and
-/// they may stay as they are.
-const DOUBTS_END_WITHIN: Option<Duration> = None;
+/// Within this time after the last kill every doubt has to be found or held.
+const DOUBTS_END_WITHIN: Duration = Duration::from_secs(50);
 
 /// Troubles and how often they occur. What closes the way for a second or more is rare, or kills would hit idleness.
 const FAULTS: [(&str, &str); 14] = [
@@ -240,7 +239,7 @@ impl Batch {
             let waiting = self.count("contact WHERE state IN ('pending', 'initiated')");
             let in_doubt = self.count("attempt WHERE state = 'in_doubt'");
             let patience = match waiting {
-                0 => DOUBTS_END_WITHIN.unwrap_or_default(),
+                0 => DOUBTS_END_WITHIN,
                 _ => LIMIT,
             };
             if waiting + in_doubt == 0 || begun.elapsed() >= patience {
@@ -449,10 +448,8 @@ fn torture_finds_nobody_called_twice_and_nothing_lost() {
     let violations = report.all.violations.iter().map(ToString::to_string);
     let found: Vec<_> = violations.chain(report.all.strange_ends.clone()).collect();
     assert!(found.is_empty(), "{}\n{report}", found.join("\n"));
-    if DOUBTS_END_WITHIN.is_some() {
-        assert_eq!(
-            report.all.figures.in_doubt, 0,
-            "every doubt is found or held\n{report}"
-        );
-    }
+    assert_eq!(
+        report.all.figures.in_doubt, 0,
+        "every doubt is found or held\n{report}"
+    );
 }
