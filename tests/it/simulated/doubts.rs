@@ -314,7 +314,6 @@ fn with_callbacks(mut world: World) -> World {
         base: CallbackBase::parse("https://calls.example.com/exotel").unwrap(),
         secret: CallbackSecret::from_bytes([7; 32]),
     });
-    world.looks_up_every = Some(Duration::from_millis(500));
     world
 }
 

@@ -142,6 +142,8 @@ pub(crate) struct World {
     pub(crate) posts: Vec<Post>,
     /// When each request left, in all runs.
     pub(crate) requests: Vec<Duration>,
+    /// When the machine was booted: what was asked in the minute before is forgotten.
+    pub(crate) reboots: Vec<Duration>,
     pub(crate) look_ups: u64,
     /// The attempts that were ever asked about.
     pub(crate) asked_about: HashSet<AttemptId>,
@@ -185,6 +187,7 @@ impl World {
             cut: None,
             posts: Vec::new(),
             requests: Vec::new(),
+            reboots: Vec::new(),
             look_ups: 0,
             asked_about: HashSet::new(),
             turns: 0,
@@ -289,6 +292,7 @@ impl World {
     pub(crate) fn reboot(&mut self) {
         self.boot += 1;
         self.booted_at = self.now;
+        self.reboots.push(self.now);
         self.now += Duration::from_secs(20);
     }
 
@@ -330,7 +334,7 @@ impl World {
     }
 
     fn go_on(&mut self, until: Duration) -> Stopped {
-        for _ in 0..3_000_000 {
+        for _ in 0..400_000 {
             if self.runners.iter().all(|runner| runner.over.is_some()) {
                 return Stopped::AtRest;
             }
@@ -387,6 +391,11 @@ impl World {
             let hash = TokenHash::of(token).0;
             let sid = callback.call.sid.parse().unwrap();
             self.write(|tx| callbacks::take_in(tx, &hash, &sid, &moment));
+        }
+        // Runs look twice a second whether another process has changed something.
+        let look = moment.since_boot + Duration::from_millis(500);
+        for runner in &mut self.runners {
+            runner.wake_at = Some(runner.wake_at.map_or(look, |wake| wake.min(look)));
         }
     }
 

@@ -89,6 +89,7 @@ impl World {
             let why = "no route to host".to_owned();
             return (Reply::NotSent(NotSent::NoConnection(why)), Duration::ZERO);
         }
+        self.check_that_it_may_leave(attempt, order);
         self.requests.push(self.now);
         let time = self.time();
         let answer = self.exchange.place(time, &phones::placement(order));

@@ -3,11 +3,12 @@
 use std::ops::Range;
 use std::path::Path;
 
-use exocamp::domain::attempt::Decision;
+use exocamp::domain::attempt::{AttemptState, Decision, StateName};
 use exocamp::domain::campaign::Setting;
 use exocamp::domain::contact::NewContact;
 use exocamp::domain::phone::PhoneNumber;
 use exocamp::domain::report::Counts;
+use exocamp::provider::CallOrder;
 use exocamp::sandbox::{Placed, Placement};
 use exocamp::store::attempts::{self, AttemptId, Terms};
 use exocamp::store::callbacks;
@@ -104,6 +105,26 @@ impl World {
         of_number
             .next()
             .expect("there is a doubt about this number")
+    }
+
+    /// Returns how many attempts are in doubt.
+    pub(crate) fn in_doubt(&mut self) -> usize {
+        let unresolved = self.write(|tx| doubts::unresolved(tx, ACCOUNT));
+        let states = unresolved.iter().map(|doubt| doubt.state);
+        states.filter(|state| *state == StateName::InDoubt).count()
+    }
+
+    /// Nothing may leave but what is permitted: an intent that is on record, of somebody whose phone does not ring.
+    pub(super) fn check_that_it_may_leave(&mut self, attempt: AttemptId, order: &CallOrder) {
+        let state = self.write(|tx| attempts::state(tx, attempt));
+        assert_eq!(state, AttemptState::Intent, "{order:?}");
+        let again = self.posts.iter().find(|post| post.attempt == attempt);
+        assert!(again.is_none(), "one attempt is sent twice: {again:?}");
+        let (time, national) = (self.time(), order.number.national().unwrap());
+        let rings = self.exchange.calls().iter().rev();
+        let rings = rings.take_while(|call| time.duration_since(call.accepted_at).as_hours() < 5);
+        let mut live = rings.filter(|call| call.number == national && call.ends_at > time);
+        assert!(live.next().is_none(), "rung while on the phone: {order:?}");
     }
 
     /// Returns where the doubt about a number stands, and what its absence is worth.
