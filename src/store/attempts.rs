@@ -483,6 +483,15 @@ pub fn is_owned_by_another(tx: &Tx<'_>, sid: &CallSid, attempt: AttemptId) -> Re
     Ok(owner.is_some_and(|owner| owner != attempt.0))
 }
 
+/// Returns whether there is such an attempt.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn exists(tx: &Tx<'_>, attempt: AttemptId) -> Result<bool> {
+    let mut statement = tx.0.prepare_cached("SELECT 1 FROM attempt WHERE id = ?1")?;
+    Ok(statement.exists([attempt.0])?)
+}
+
 /// Returns the campaign that an attempt belongs to.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -27,7 +28,10 @@ pub enum NamedBy {
 }
 
 impl NamedBy {
-    fn as_str(self) -> &'static str {
+    const ALL: [Self; 3] = [Self::List, Self::Callback, Self::Person];
+
+    /// Returns the word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::List => "list",
             Self::Callback => "callback",
@@ -41,6 +45,17 @@ impl NamedBy {
             Self::Callback => Duration::from_secs(2),
             Self::List | Self::Person => Duration::ZERO,
         }
+    }
+}
+
+impl FromStr for NamedBy {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        Self::ALL
+            .into_iter()
+            .find(|by| by.as_str() == text)
+            .ok_or(())
     }
 }
 

@@ -328,6 +328,7 @@ pub fn name_call(
     decider: &Decider<'_>,
     now: Timestamp,
 ) -> Result<()> {
+    check_decidable(tx, attempt, now)?;
     record_decision(tx, attempt, "placed", Some(sid), decider, now)
 }
 
@@ -353,10 +354,13 @@ fn record_decision(
     Ok(())
 }
 
-/// A doubt that still rings, or is looked for, is nobody's to decide.
-fn check_decidable(tx: &Tx<'_>, attempt: AttemptId, now: Timestamp) -> Result<()> {
+/// Refuses an attempt that nobody may decide about (yet): a doubt whose call may still be under way is nobody's to decide.
+///
+/// # Errors
+/// [`StoreError::NotDecidable`] then.
+pub fn check_decidable(tx: &Tx<'_>, attempt: AttemptId, now: Timestamp) -> Result<()> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT state, settles_at FROM attempt JOIN doubt ON attempt_id = id WHERE id = ?1",
+        "SELECT state, coalesce(settles_at, 0) FROM attempt LEFT JOIN doubt ON attempt_id = id WHERE id = ?1",
     )?;
     let (state, settles_at): (String, i64) =
         statement.query_row([attempt.0], |row| Ok((row.get(0)?, row.get(1)?)))?;

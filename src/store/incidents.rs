@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Statement, params};
 
 use super::attempts::AttemptId;
 use super::campaigns::CampaignId;
@@ -110,7 +110,24 @@ pub fn of_campaign(tx: &Tx<'_>, campaign: CampaignId) -> Result<Vec<Incident>> {
          FROM incident JOIN attempt ON attempt.id = attempt_id JOIN person ON person.id = person_id
          WHERE incident.campaign_id = ?1 ORDER BY incident.id",
     )?;
-    let rows = statement.query_map([campaign.get()], |row| {
+    incidents(&mut statement, campaign.get())
+}
+
+/// Returns an attempt's incidents, the oldest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn of_attempt(tx: &Tx<'_>, attempt: AttemptId) -> Result<Vec<Incident>> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT at, number, attempt_id, kind, incident.call_sid, detail
+         FROM incident JOIN attempt ON attempt.id = attempt_id JOIN person ON person.id = person_id
+         WHERE attempt_id = ?1 ORDER BY incident.id",
+    )?;
+    incidents(&mut statement, attempt.0)
+}
+
+fn incidents(statement: &mut Statement<'_>, of: i64) -> Result<Vec<Incident>> {
+    let rows = statement.query_map([of], |row| {
         Ok((
             row.get::<_, i64>(0)?,
             row.get::<_, i64>(1)?,

@@ -22,6 +22,7 @@ pub mod contacts;
 pub mod copy;
 pub mod doubts;
 mod error;
+pub mod evidence;
 pub mod incidents;
 pub mod live;
 pub mod lock;
@@ -31,6 +32,7 @@ mod mark;
 mod place;
 pub mod reports;
 pub mod runs;
+pub mod story;
 
 pub use self::error::StoreError;
 use self::mark::MarkFile;
