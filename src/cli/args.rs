@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::domain::call::Outcome;
+use crate::domain::call::{CallSid, Outcome};
 use crate::domain::campaign::{Setting, length};
 use crate::domain::contact::ContactState;
 use crate::domain::pace::Allowance;
@@ -98,6 +98,11 @@ pub(super) enum Command {
     Status(Status),
     /// Place one test call through the same path
     Call(Call),
+    /// Show the attempts that may or may not have been placed, and decide about them
+    #[command(subcommand)]
+    Doubts(Doubts),
+    /// Tell one person's whole story: which row, dialled when, what came back, what next
+    Why(Why),
     /// Accept a database that was put back from a backup or moved to this machine; calls nobody
     Adopt(Adopt),
     /// Run a pretend Exotel for rehearsals and tests
@@ -247,6 +252,75 @@ pub(super) struct Call {
     /// Do not ask before calling
     #[arg(short, long)]
     pub(super) yes: bool,
+}
+
+const DOUBTS_HELP: &str = "\
+A doubt is an attempt whose reply was lost: its call may have been placed, or not. Nobody is called again because of
+it. exocamp looks for the call in Exotel's list by itself; what it cannot find for certain is held for a person.";
+
+#[derive(Subcommand, Debug)]
+#[command(after_help = DOUBTS_HELP)]
+pub(super) enum Doubts {
+    /// Show what is in doubt or held, with the evidence
+    List(DoubtsList),
+    /// Decide about what is held; recorded with who, when and why
+    Resolve(DoubtsResolve),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DoubtsList {
+    /// Only of this campaign
+    pub(super) campaign: Option<String>,
+}
+
+const RESOLVE_HELP: &str = "\
+Examples:
+  exocamp doubts resolve 12 --placed 0a1b2c3d4e5f --because 'it is in the call log, 10:31'
+  exocamp doubts resolve 12 13 --not-placed --count 2 --because 'neither is in the call log'
+  exocamp doubts resolve --campaign leads --give-up --because 'not worth the time'";
+
+#[derive(Args, Debug)]
+#[command(after_help = RESOLVE_HELP)]
+pub(super) struct DoubtsResolve {
+    /// The attempts, as `exocamp doubts list` names them
+    #[arg(
+        value_name = "ATTEMPT",
+        required_unless_present = "campaign",
+        conflicts_with = "campaign"
+    )]
+    pub(super) attempts: Vec<i64>,
+    /// All attempts of this campaign that are held
+    #[arg(long, value_name = "NAME", conflicts_with = "placed")]
+    pub(super) campaign: Option<String>,
+    #[command(flatten)]
+    pub(super) decision: Decision,
+    /// Why; kept with the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) because: Option<String>,
+    /// How many you decide about; needed for more than one where nobody can be asked
+    #[arg(long, value_name = "N")]
+    pub(super) count: Option<usize>,
+}
+
+/// What is decided, one of three.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(super) struct Decision {
+    /// It was placed, and became this call; counts once Exotel has shown the call with the attempt's number
+    #[arg(long, value_name = "SID")]
+    pub(super) placed: Option<CallSid>,
+    /// It was not placed: its contact is called again
+    #[arg(long)]
+    pub(super) not_placed: bool,
+    /// Nobody can tell: it counts as placed, and its contact is done
+    #[arg(long)]
+    pub(super) give_up: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Why {
+    /// The person's number
+    pub(super) number: String,
 }
 
 #[derive(Args, Debug)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::failure::{Exit, Failure};
 use super::status::facts;
-use super::view::{StatusView, SummaryView, shown_caller_id, took};
+use super::view::{StatusView, SummaryView, shown_caller_id, took, typed_name};
 use super::workspace::Workspace;
 use crate::dialer::Summary;
 use crate::dialer::event::{Ending, Trouble};
@@ -58,6 +58,12 @@ pub(super) fn conclude(
             format!("{calls} in {}, {requests} requests", took(summary.elapsed)),
         ));
         workspace.ui.data(&table::facts(&lines))?;
+        if summary.ending.because == StoppedBecause::OnlyDoubts {
+            let name = typed_name(&campaign.name);
+            workspace.ui.hint(&format!(
+                "`exocamp doubts list {name}` shows what is known of them, and what to do"
+            ));
+        }
     }
     exit_of(summary, stopped_by)
 }

@@ -36,19 +36,26 @@ pub(super) fn take_lock(
         since: shown_time(now),
     };
     let lock = RunLock::take(&workspace.database(), campaign.id, &me)?;
-    // Pretend phones may be rung again, and on any machine.
-    if !workspace.ui.sandbox {
-        if let Some(caution) = store.claim(workspace.machine().as_ref(), now)? {
-            workspace.ui.warn(&caution.to_string());
-        }
-        if let Some(system) = store.uncertain_file_system()? {
-            let note = format!("the database lies on {system}; see that no other machine uses it");
-            workspace.ui.note(&note);
-        }
-    }
+    claim(workspace, store)?;
     let patience = patience::configured(workspace)?;
     store.write(|tx| runs::recover(tx, campaign.id, &patience, now))?;
     Ok(lock)
+}
+
+/// Claims the database for this machine: one that was moved or put back is refused.
+pub(super) fn claim(workspace: &Workspace, store: &mut Store) -> Result<(), Failure> {
+    // Pretend phones may be rung again, and on any machine.
+    if workspace.ui.sandbox {
+        return Ok(());
+    }
+    if let Some(caution) = store.claim(workspace.machine().as_ref(), workspace.clock.wall())? {
+        workspace.ui.warn(&caution.to_string());
+    }
+    if let Some(system) = store.uncertain_file_system()? {
+        let note = format!("the database lies on {system}; see that no other machine uses it");
+        workspace.ui.note(&note);
+    }
+    Ok(())
 }
 
 fn host() -> String {

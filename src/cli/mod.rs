@@ -9,6 +9,7 @@ mod call;
 mod conclusion;
 mod conduct;
 mod demo;
+mod doubts;
 mod failure;
 mod import;
 mod init;
@@ -20,6 +21,7 @@ mod settle;
 mod start;
 mod status;
 mod view;
+mod why;
 mod workspace;
 
 use std::ffi::OsString;
@@ -115,13 +117,18 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::Settle(args) => settle::run(&workspace, args),
         Command::Status(args) => status::run(&workspace, args),
         Command::Call(args) => call::run(&workspace, args),
+        Command::Doubts(args) => doubts::run(&workspace, args),
+        Command::Why(args) => why::run(&workspace, args),
         Command::Adopt(args) => adopt::run(&workspace, args),
         Command::Sandbox(args) => sandbox::run(&workspace, args),
     }
 }
 
 fn refuse_csv_where_there_is_none(command: &Command, format: Format) -> Result<(), Failure> {
-    let has_rows = matches!(command, Command::List | Command::Status(_) | Command::Demo);
+    let has_rows = matches!(
+        command,
+        Command::List | Command::Status(_) | Command::Demo | Command::Doubts(args::Doubts::List(_))
+    );
     if format == Format::Csv && !has_rows {
         return Err(
             Failure::new(Exit::Usage, "this command's result is no list of rows")

@@ -3,12 +3,16 @@
 use super::args;
 use super::failure::{Exit, Failure};
 use super::list;
-use super::view::{ContactView, DetailedStatusView, StatusView, clock_time};
+use super::view::{
+    ContactView, DetailedStatusView, IncidentView, StatusView, clock_time, counted, typed_name,
+};
 use super::workspace::{Workspace, read};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::report::Counts;
 use crate::domain::retry::Reason;
 use crate::store::campaigns::PausedBy;
+use crate::store::evidence;
+use crate::store::incidents::{self, Incident};
 use crate::store::reports::{self, ContactFilter, ContactReport, Progress};
 use crate::ui::Format;
 use crate::ui::table::{self, Column};
@@ -44,11 +48,18 @@ pub(super) fn show(
     filter: &ContactFilter,
 ) -> Result<Exit, Failure> {
     let mut store = workspace.open_store_to_read()?;
-    let (progress, contacts) = read(&mut store, |tx| {
+    let (progress, contacts, incidents, doubts) = read(&mut store, |tx| {
         let campaign = workspace.campaign(tx, name)?;
+        let progress = reports::progress(tx, campaign.id)?;
+        let doubts = match progress.counts.held {
+            0 => 0,
+            _ => evidence::count_waiting(tx, campaign.id)?,
+        };
         Ok((
-            reports::progress(tx, campaign.id)?,
+            progress,
             reports::contacts(tx, campaign.id, filter)?,
+            incidents::of_campaign(tx, campaign.id)?,
+            doubts,
         ))
     })?;
     let ui = &workspace.ui;
@@ -58,12 +69,17 @@ pub(super) fn show(
             let contacts = contacts.into_iter().map(ContactView::from).collect();
             ui.json(&DetailedStatusView {
                 status: StatusView::new(&progress, status),
+                incidents: incidents.iter().map(IncidentView::from).collect(),
                 contacts,
             })?;
         }
         Format::Csv => ui.data(&as_csv(contacts))?,
         Format::Table => {
-            ui.data(&table::facts(&facts(workspace, &progress, status)))?;
+            let mut facts = facts(workspace, &progress, status);
+            if !incidents.is_empty() {
+                facts.push(("incidents", format!("{} – see below", incidents.len())));
+            }
+            ui.data(&table::facts(&facts))?;
             ui.data("\n")?;
             let shown = contacts.len();
             ui.data(&as_table(workspace, contacts))?;
@@ -71,9 +87,43 @@ pub(super) fn show(
             if filter.limit.is_some_and(|limit| shown == limit as usize) && shown < all {
                 ui.note(&format!("{shown} of {all} contacts; `--limit 0` shows all"));
             }
+            if !incidents.is_empty() {
+                ui.data("\n")?;
+                ui.data(&incidents_as_table(workspace, &incidents))?;
+            }
         }
     }
+    if doubts > 0 {
+        let (calls, name) = (counted(doubts, "call"), typed_name(&progress.campaign.name));
+        ui.note(&format!(
+            "{calls} may or may not have been placed: `exocamp doubts list {name}`"
+        ));
+    }
     Ok(Exit::Done)
+}
+
+fn incidents_as_table(workspace: &Workspace, incidents: &[Incident]) -> String {
+    let columns = [
+        Column::Text("Incident"),
+        Column::Text("Number"),
+        Column::Number("Attempt"),
+        Column::Text("Call"),
+        Column::Text("What"),
+    ];
+    let now = workspace.clock.wall();
+    let rows: Vec<_> = incidents
+        .iter()
+        .map(|incident| {
+            vec![
+                clock_time(incident.at, now),
+                incident.number.to_string(),
+                incident.attempt.to_string(),
+                incident.sid.to_string(),
+                incident.detail.clone(),
+            ]
+        })
+        .collect();
+    table::table(&columns, &rows)
 }
 
 /// Returns a campaign's head lines.
@@ -118,7 +168,7 @@ fn describe(progress: &Progress, status: &'static str) -> String {
 }
 
 /// Returns the counts as a sum, so that everybody can check it.
-fn sum(counts: &Counts) -> String {
+pub(super) fn sum(counts: &Counts) -> String {
     let Counts {
         pending,
         initiated,

@@ -10,6 +10,7 @@ use crate::domain::hours::indian_time;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::Limit;
 use crate::domain::report::Counts;
+use crate::store::incidents::Incident;
 use crate::store::reports::{ContactReport, Progress};
 
 /// Contacts by state.
@@ -104,12 +105,37 @@ impl StatusView {
     }
 }
 
-/// `status` with its contacts.
+/// `status` with its contacts and what should not have happened.
 #[derive(Serialize, Debug)]
 pub(super) struct DetailedStatusView {
     #[serde(flatten)]
     pub(super) status: StatusView,
+    pub(super) incidents: Vec<IncidentView>,
     pub(super) contacts: Vec<ContactView>,
+}
+
+/// What came to light and should not have.
+#[derive(Serialize, Debug)]
+pub(super) struct IncidentView {
+    pub(super) at: String,
+    pub(super) number: String,
+    pub(super) attempt: i64,
+    pub(super) kind: &'static str,
+    pub(super) call_sid: String,
+    pub(super) detail: String,
+}
+
+impl From<&Incident> for IncidentView {
+    fn from(incident: &Incident) -> Self {
+        Self {
+            at: shown_time(incident.at),
+            number: incident.number.to_string(),
+            attempt: incident.attempt.get(),
+            kind: incident.kind.as_str(),
+            call_sid: incident.sid.to_string(),
+            detail: incident.detail.clone(),
+        }
+    }
 }
 
 /// The end of a run.
@@ -205,6 +231,33 @@ pub(super) fn clock_time(at: Timestamp, now: Timestamp) -> String {
         "%d %b %H:%M"
     };
     at.strftime(pattern).to_string()
+}
+
+/// Returns a time for people who compare it with other records: the day and the second, the year where it is not this
+/// one.
+pub(super) fn exact_time(at: Timestamp, now: Timestamp) -> String {
+    let (at, now) = (at.to_zoned(indian_time()), now.to_zoned(indian_time()));
+    let pattern = if at.year() == now.year() {
+        "%d %b %H:%M:%S"
+    } else {
+        "%d %b %Y %H:%M:%S"
+    };
+    at.strftime(pattern).to_string()
+}
+
+/// Returns a campaign's name as it can be typed in a shell.
+pub(super) fn typed_name(name: &str) -> String {
+    if name.contains(' ') {
+        format!("'{name}'")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Returns so many of something: `1 call`, `2 calls`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
 /// Returns how long something took, without needless digits.

@@ -127,6 +127,12 @@ impl Workspace {
             .hint("say so beforehand with `--yes`"))
     }
 
+    /// Asks the person at the keyboard for a line of text; `None` if there is nobody, or they leave the question.
+    pub(super) fn ask_for(&self, question: &str) -> Option<String> {
+        let somebody = self.ui.is_interactive() && self.ui.is_watched();
+        somebody.then(|| self.ui.ask_for(question)).flatten()
+    }
+
     /// Returns the campaign of this name.
     pub(super) fn campaign(&self, tx: &Tx<'_>, name: &str) -> Result<Campaign, Failure> {
         campaigns::find(tx, name)?.ok_or_else(|| self.no_campaign(name, &self.database()))
@@ -144,8 +150,14 @@ impl Workspace {
     /// Returns the campaign of this name, to change it or to call: only its owner may.
     pub(super) fn own_campaign(&self, tx: &Tx<'_>, name: &str) -> Result<Campaign, Failure> {
         let campaign = self.campaign(tx, name)?;
+        self.check_owner(&campaign)?;
+        Ok(campaign)
+    }
+
+    /// Refuses whoever does not own the campaign.
+    pub(super) fn check_owner(&self, campaign: &Campaign) -> Result<(), Failure> {
         if campaign.owner == self.owner {
-            return Ok(campaign);
+            return Ok(());
         }
         let whose = format!(
             "campaign `{}` belongs to `{}`, and you are `{}`",

@@ -32,6 +32,13 @@ impl From<i64> for AttemptId {
     }
 }
 
+impl AttemptId {
+    /// Returns the number that people and programs name it by.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -169,6 +169,43 @@ impl Ui {
             .interact_opt()
             .is_ok_and(|answer| answer == Some(true))
     }
+
+    /// Asks for a line of text.
+    pub fn ask_for(&self, question: &str) -> Option<String> {
+        dialoguer::Input::new()
+            .with_prompt(question)
+            .allow_empty(true)
+            .interact_text()
+            .ok()
+    }
+}
+
+/// Returns text behind a prefix, on lines of at most so many letters that are broken between words; all but the first are
+/// indented by as much as the prefix is long. What stands in backticks is to be copied, and is never broken.
+pub fn wrapped(prefix: &str, text: &str, width: usize) -> String {
+    let indent = prefix.chars().count();
+    let mut out = prefix.to_owned();
+    let mut length = indent;
+    let mut in_backticks = false;
+    let words = text.split(|c: char| {
+        in_backticks ^= c == '`';
+        c.is_whitespace() && !in_backticks
+    });
+    for word in words.filter(|word| !word.is_empty()) {
+        let letters = word.chars().count();
+        if length > indent && length + 1 + letters > width {
+            out.push('\n');
+            out += &" ".repeat(indent);
+            length = indent;
+        } else if length > indent {
+            out.push(' ');
+            length += 1;
+        }
+        out += word;
+        length += letters;
+    }
+    out.push('\n');
+    out
 }
 
 /// What is said to standard error is lost if nobody listens; there is nowhere left to say so.
@@ -227,6 +264,17 @@ mod tests {
             "As\u{FFFD}[31mha\u{FFFD}\u{FFFD}\u{FFFD}x"
         );
         assert_eq!(harmless("आशा 👋"), "आशा 👋");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        assert_eq!(
+            wrapped("  a  ", "bb ccc dddd e", 11),
+            "  a  bb ccc\n     dddd e\n"
+        );
+        assert_eq!(wrapped("", "muchtoolong b", 5), "muchtoolong\nb\n");
+        assert_eq!(wrapped("", "say `a b c` now", 8), "say\n`a b c`\nnow\n");
+        assert_eq!(wrapped("- ", "", 5), "- \n");
     }
 
     #[test]
