@@ -186,8 +186,8 @@ impl<'a> DoubtView<'a> {
         let now = workspace.clock.wall();
         let search = &doubt.search;
         let scan = sentence::last_complete_scan(doubt);
-        let scans = doubt.readings.iter().rev();
-        let last_scan = scans.filter(|reading| reading.look.of_window).next();
+        let mut readings = doubt.readings.iter().rev();
+        let last_scan = readings.find(|reading| reading.look.of_window);
         Self {
             attempt: doubt.attempt.get(),
             campaign: &doubt.campaign_name,

@@ -229,7 +229,7 @@ pub fn search(tx: &Tx<'_>, attempt: AttemptId) -> Result<Option<Search>> {
     )?;
     let row = statement
         .query_row([attempt.0], |row| {
-            let time = |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(index)?);
+            let time = |index| row.get::<_, Option<i64>>(index);
             Ok((
                 (row.get(0)?, row.get(1)?, row.get(2)?),
                 (time(3)?, row.get::<_, Option<String>>(4)?),

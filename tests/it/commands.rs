@@ -3,6 +3,7 @@
 mod call;
 mod cron;
 mod demo;
+mod doubts;
 mod fates;
 mod import;
 mod init;
@@ -21,3 +22,4 @@ mod status;
 mod storage;
 mod taken;
 mod terminal;
+mod why;

@@ -34,6 +34,7 @@ pub(super) fn of(doubt: &Waiting, now: Timestamp) -> String {
     if is_held(doubt) {
         return match (doubt.search.grade, last_complete_scan(doubt)) {
             (Some(grade), scan) => absent(grade, scan),
+            (None, _) if doubt.search.looks == 0 => "never looked for".to_owned(),
             (None, _) => format!("{}; nothing was found that could be it", looked(doubt)),
         };
     }
@@ -258,6 +259,7 @@ mod tests {
                 "11:00",
                 "not in Exotel's list, read twice to its end; no other call of that time is known: weak",
             ),
+            (doubt(Held), "11:00", "never looked for"),
             (
                 not_to_be_found,
                 "11:00",
