@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use crate::cli::view::{counted, exact_time, shown_caller_id, typed_name};
 use crate::domain::attempt::StateName;
 use crate::domain::call::Outcome;
+use crate::domain::campaign::CampaignState;
 use crate::domain::contact::ContactState;
 use crate::domain::retry::Reason;
+use crate::store::campaigns::PausedBy;
 use crate::store::candidates::NamedBy;
 use crate::store::doubts::Look;
 use crate::store::evidence::{Decided, NamedCall, Said, Standing};
@@ -124,17 +126,9 @@ fn standing(chapter: &Chapter) -> String {
 pub(super) fn next(chapter: &Chapter, now: Timestamp) -> String {
     let name = typed_name(&chapter.campaign.name);
     match chapter.state {
-        ContactState::Pending => match chapter.next_attempt_at {
-            Some(at) if at > now => {
-                format!(
-                    "an attempt is due {}, by the run that is going on then.",
-                    exact_time(at, now)
-                )
-            }
-            _ => format!(
-                "an attempt is due now, by the run that is going on or the next `exocamp start {name}`."
-            ),
-        },
+        ContactState::Pending => {
+            format!("{}{}", due(chapter, &name, now), kept_back(chapter))
+        }
         ContactState::Initiated => {
             format!(
                 "the run that is going on asks what becomes of the call; so does `exocamp settle {name}`."
@@ -147,6 +141,33 @@ pub(super) fn next(chapter: &Chapter, now: Timestamp) -> String {
         ContactState::Completed | ContactState::Failed | ContactState::Skipped => {
             "nothing; this contact is finished.".to_owned()
         }
+    }
+}
+
+fn due(chapter: &Chapter, name: &str, now: Timestamp) -> String {
+    match chapter.next_attempt_at {
+        Some(at) if at > now => {
+            let at = exact_time(at, now);
+            format!("an attempt is due {at}, by the run that is going on then.")
+        }
+        _ if chapter.reason.as_deref() == Some(Reason::BusyElsewhere.as_str()) => {
+            "an attempt is due as soon as that is over.".to_owned()
+        }
+        _ => format!(
+            "an attempt is due now, by the run that is going on or the next `exocamp start {name}`."
+        ),
+    }
+}
+
+/// Returns what keeps the whole campaign from calling, if something does.
+fn kept_back(chapter: &Chapter) -> String {
+    match (&chapter.campaign.paused_by, chapter.campaign.state) {
+        (Some(PausedBy::Person), _) => " But a person has paused the campaign.".to_owned(),
+        (Some(PausedBy::Exocamp(why)), _) => {
+            format!(" But exocamp has paused the campaign: {}.", harmless(why))
+        }
+        (None, CampaignState::Cancelled) => " But the campaign was cancelled.".to_owned(),
+        (None, _) => String::new(),
     }
 }
 

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::call::{CallSid, Window};
-use crate::domain::campaign::CampaignState;
 use crate::domain::doubt::{Clear, Doubted, Grade};
 use crate::domain::phone::PhoneNumber;
 use crate::store::attempts::AttemptId;
@@ -497,7 +496,7 @@ fn somebody_in_two_campaigns_who_may_not_be_called() {
       Line 8 of standard input, imported 05 Mar 09:00:00.
       Pending: another campaign has a call to this number, or a doubt about one.
 
-      Next: an attempt is due now, by the run that is going on or the next `exocamp start leads`.
+      Next: an attempt is due as soon as that is over.
     ");
 }
 
@@ -529,6 +528,34 @@ fn somebody_whom_the_provider_refused_without_blaming_them() {
       Next: an attempt is due now, by the run that is going on or the next
             `exocamp start 'march reminders'`.
     ");
+}
+
+#[test]
+fn what_keeps_the_whole_campaign_is_said() {
+    for (state, paused_by, expected) in [
+        (
+            CampaignState::Paused,
+            Some(PausedBy::Person),
+            "But a person has paused the campaign.",
+        ),
+        (
+            CampaignState::Paused,
+            Some(PausedBy::Exocamp("no balance".to_owned())),
+            "But exocamp has paused the campaign: no balance.",
+        ),
+        (
+            CampaignState::Cancelled,
+            None,
+            "But the campaign was cancelled.",
+        ),
+        (CampaignState::Running, None, "the next `exocamp start x`."),
+    ] {
+        let mut chapter = chapter(ContactState::Pending, None, Vec::new());
+        chapter.campaign.name = "x".to_owned();
+        (chapter.campaign.state, chapter.campaign.paused_by) = (state, paused_by);
+        let next = next(&chapter, at("12:00:00"));
+        assert!(next.ends_with(expected), "{next}");
+    }
 }
 
 #[test]
