@@ -11,7 +11,7 @@ use crate::dialer::event::{Ending, Trouble};
 use crate::domain::ending::StoppedBecause;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::store::campaigns::Campaign;
-use crate::store::{Store, reports};
+use crate::store::{Store, evidence, reports};
 use crate::ui::{Format, table};
 
 /// Shows how a run ended, and returns the exit code that says so.
@@ -60,9 +60,16 @@ pub(super) fn conclude(
         workspace.ui.data(&table::facts(&lines))?;
         if summary.ending.because == StoppedBecause::OnlyDoubts {
             let name = typed_name(&campaign.name);
-            workspace.ui.hint(&format!(
-                "`exocamp doubts list {name}` shows what is known of them, and what to do"
-            ));
+            let doubts = store.read(|tx| evidence::count_waiting(tx, campaign.id))?;
+            workspace.ui.hint(&match (doubts, progress.counts.held) {
+                // They are other campaigns', and people of this one wait for them.
+                (0, 0) => "`exocamp doubts list` shows what is known of them".to_owned(),
+                // Placed for certain, and nobody saw the end.
+                (0, _) => format!("`exocamp status {name} --state held` shows them"),
+                _ => format!(
+                    "`exocamp doubts list {name}` shows what is known of them, and what to do"
+                ),
+            });
         }
     }
     exit_of(summary, stopped_by)
