@@ -4,6 +4,7 @@
 //! rule can be read alone and tested in microseconds. Nothing here may use another module of this crate.
 
 pub mod attempt;
+pub mod audit;
 pub mod breaker;
 pub mod call;
 pub mod campaign;
