@@ -19,7 +19,7 @@ Exit codes:
   1    internal error
   2    usage, configuration, nothing there to act on
   3    stopped by a rule with contacts left: hours, pause, a limit of the run
-  4    finished, but doubts wait for a person
+  4    finished, but doubts or differences of an audit wait for a person
   5    the provider refuses or cannot be reached
   6    storage
   75   the campaign is already running
@@ -94,6 +94,8 @@ pub(super) enum Command {
     Start(Box<Start>),
     /// Ask the provider once about every call that is open; calls nobody
     Settle(Named),
+    /// Compare a campaign's calls with Exotel's own list, both ways; exit code 4 on any difference; calls nobody
+    Audit(Named),
     /// Show a campaign's contacts and what became of them; without a name, all campaigns
     Status(Status),
     /// Place one test call through the same path
@@ -103,7 +105,7 @@ pub(super) enum Command {
     Doubts(Doubts),
     /// Tell one person's whole story: which row, dialled when, what came back, what next
     Why(Why),
-    /// Accept a database that was put back from a backup or moved to this machine; calls nobody
+    /// Accept a database that was put back from a backup or moved to this machine, after an audit; calls nobody
     Adopt(Adopt),
     /// Run a pretend Exotel for rehearsals and tests
     Sandbox(Box<Sandbox>),
@@ -325,7 +327,7 @@ pub(super) struct Why {
 
 #[derive(Args, Debug)]
 pub(super) struct Adopt {
-    /// Why nobody will be called twice; kept with the record
+    /// Why nobody will be called twice; kept with the record. Needed unless audits have shown no difference
     #[arg(long, value_name = "TEXT")]
     pub(super) because: Option<String>,
     /// Do not ask

@@ -80,9 +80,9 @@ pub(super) fn exit_of(summary: &Summary, stopped_by: Option<Exit>) -> Result<Exi
     if matches!(
         summary.ending.because,
         StoppedBecause::Provider | StoppedBecause::Breaker
-    ) && let Some(failure) = trouble(&summary.ending)
+    ) && let Some(found) = &summary.ending.trouble
     {
-        return Err(failure);
+        return Err(trouble(found));
     }
     Ok(match summary.ending.because {
         StoppedBecause::Finished => Exit::Done,
@@ -141,8 +141,9 @@ fn may_be_the_caller_id(rejection: &Rejection) -> bool {
 const CREDENTIALS_HINT: &str = "any of these may be wrong: the key (EXOTEL_AUTH_KEY), the token (EXOTEL_AUTH_TOKEN), \
     the account (EXOTEL_ACCOUNT_SID), the region (EXOTEL_SUBDOMAIN: api.exotel.com or api.in.exotel.com)";
 
-fn trouble(ending: &Ending) -> Option<Failure> {
-    Some(match ending.trouble.as_ref()? {
+/// Returns the failure that names the provider's trouble and its remedy.
+pub(super) fn trouble(found: &Trouble) -> Failure {
+    match found {
         Trouble::Refused { rejection, caller_id } => {
             let (message, hint) = match rejection.class {
                 RejectionClass::Credentials => ("the provider refuses the key and token", CREDENTIALS_HINT),
@@ -178,5 +179,5 @@ fn trouble(ending: &Ending) -> Option<Failure> {
                 .context("calling hours cannot be kept")
                 .hint("set this machine's clock, for example with `timedatectl set-ntp true`")
         }
-    })
+    }
 }

@@ -112,6 +112,18 @@ impl Account {
     }
 }
 
+impl Account {
+    /// Returns how many requests it has in a minute.
+    pub(super) fn allowance(self) -> Allowance {
+        self.allowance
+    }
+
+    /// Returns about how many calls one look-up may ask.
+    pub(super) fn sids_per_look_up(self) -> usize {
+        self.sids_per_look_up
+    }
+}
+
 fn whole_setting(workspace: &Workspace, name: &str, most: u32) -> Result<Option<u32>, Failure> {
     let Some(text) = workspace.config.text(name) else {
         return Ok(None);

@@ -18,7 +18,7 @@ pub(super) enum Exit {
     Usage,
     /// Stopped by a rule with contacts left.
     Stopped,
-    /// Finished, but doubts wait for a person.
+    /// Finished, but doubts or differences of an audit wait for a person.
     Doubts,
     /// The provider refuses or cannot be reached.
     Provider,

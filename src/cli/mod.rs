@@ -5,6 +5,7 @@
 
 mod adopt;
 mod args;
+mod audit;
 mod call;
 mod conclusion;
 mod conduct;
@@ -115,6 +116,7 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::List => list::run(&workspace),
         Command::Start(args) => start::run(&workspace, args),
         Command::Settle(args) => settle::run(&workspace, args),
+        Command::Audit(args) => audit::run(&workspace, args),
         Command::Status(args) => status::run(&workspace, args),
         Command::Call(args) => call::run(&workspace, args),
         Command::Doubts(args) => doubts::run(&workspace, args),

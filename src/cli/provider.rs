@@ -139,8 +139,7 @@ pub(super) fn dialling(
     };
     let caller_id = match policy.caller_id {
         Some(number) => number,
-        None => PhoneNumber::parse_caller_id(text("EXOTEL_CALLER_ID", PRETEND_CALLER_ID))
-            .map_err(|error| unusable("EXOTEL_CALLER_ID", &error))?,
+        None => read_caller_id(text("EXOTEL_CALLER_ID", PRETEND_CALLER_ID))?,
     };
     let flow_url = match &policy.flow {
         Some(flow) => flow.clone(),
@@ -152,6 +151,22 @@ pub(super) fn dialling(
         flow_url,
         limits,
     })
+}
+
+/// Returns the ExoPhone that people would be shown.
+pub(super) fn caller_id(workspace: &Workspace, policy: &Policy) -> Result<PhoneNumber, Failure> {
+    let [configured, _] = FOR_CALLS;
+    match policy.caller_id {
+        Some(number) => Ok(number),
+        None => {
+            require(workspace, &[configured])?;
+            read_caller_id(workspace.config.text(configured).unwrap_or_default())
+        }
+    }
+}
+
+fn read_caller_id(text: &str) -> Result<PhoneNumber, Failure> {
+    PhoneNumber::parse_caller_id(text).map_err(|error| unusable("EXOTEL_CALLER_ID", &error))
 }
 
 fn require(workspace: &Workspace, names: &[&str]) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 //! batch, has it committed by [`turn::turn`], and only then performs the effects. All decisions are in `turn`; nothing
 //! here knows a rule. It cannot print: progress goes to the caller.
 
+pub mod audit;
 mod dial;
 pub mod event;
 mod hear;

@@ -22,11 +22,31 @@ pub struct Standing {
     pub is_moved: bool,
     /// It knows less than its mark says it has known.
     pub behind: Option<Behind>,
+    /// When the mark was written that it is behind: the calls that it does not know of were placed before.
+    pub marked_at: Option<Timestamp>,
+    /// This machine, as the database knows machines.
+    here: Option<String>,
     binding: Binding,
     found: Found,
 }
 
 impl Standing {
+    /// Returns how a database stands that may not call from here, in words that fit no other time: every call and every
+    /// adoption changes them, and so does the machine.
+    pub fn of_an_astray(&self) -> Option<String> {
+        if self.is_at_home() {
+            return None;
+        }
+        let level = |level: Level| format!("{}.{}", level.adoptions, level.event);
+        let mark = match &self.found {
+            Found::Mark(mark) if mark.database == self.binding.database => level(mark.level),
+            Found::Mark(_) | Found::Nothing | Found::Unreadable => "none".to_owned(),
+        };
+        let here = self.here.as_deref().unwrap_or("unnamed");
+        let own = level(self.binding.level);
+        Some(format!("level {own}, mark {mark}, machine {here}"))
+    }
+
     /// Returns whether a run may begin.
     pub fn is_at_home(&self) -> bool {
         !self.is_moved && self.behind.is_none()
@@ -164,6 +184,8 @@ impl Store {
             // One that was bound and finds itself where machines have no id has been moved, too.
             is_moved: binding.machine.is_some() && binding.machine != here,
             behind,
+            marked_at: behind.and_then(|_| mark::written_at(&self.path)),
+            here,
             binding,
             found,
         })

@@ -11,6 +11,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::machine::digest;
@@ -104,6 +105,12 @@ pub(super) fn read(database: &Path) -> Found {
             _ => Found::Unreadable,
         },
     }
+}
+
+/// Returns when the mark beside a database was last written, as its file system says.
+pub(super) fn written_at(database: &Path) -> Option<Timestamp> {
+    let metadata = path_beside(database).metadata().ok()?;
+    Timestamp::try_from(metadata.modified().ok()?).ok()
 }
 
 /// The mark of an open database, to be advanced.

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub mod attempts;
+pub mod audits;
 pub mod binding;
 pub mod callbacks;
 pub mod campaigns;
@@ -41,10 +42,11 @@ use self::mark::MarkFile;
 const APPLICATION_ID: i32 = 0x6578_6f63;
 
 /// All migrations in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_init.sql"),
     include_str!("migrations/0002_binding.sql"),
     include_str!("migrations/0003_doubts.sql"),
+    include_str!("migrations/0004_audits.sql"),
 ];
 
 /// The schema after all of them.

@@ -88,6 +88,38 @@ impl ProgressView {
     }
 }
 
+/// Shows that something goes on whose end nobody can foretell: a line on a terminal, and nothing elsewhere.
+#[derive(Debug)]
+pub struct WaitView {
+    spinner: Option<ProgressBar>,
+}
+
+impl WaitView {
+    /// Returns a view that is drawn where it can be seen.
+    pub fn new(ui: Ui) -> Self {
+        let spinner = (ui.is_watched() && !ui.quiet && !BARS.is_hidden()).then(|| {
+            let spinner = BARS.add(ProgressBar::new_spinner());
+            spinner.enable_steady_tick(Duration::from_millis(120));
+            spinner
+        });
+        Self { spinner }
+    }
+
+    /// Says what goes on now.
+    pub fn show(&self, text: impl Into<String>) {
+        if let Some(spinner) = &self.spinner {
+            spinner.set_message(text.into());
+        }
+    }
+
+    /// Takes the line away; the result follows.
+    pub fn finish(&self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
 /// Returns the progress in words: `45/100 (5 failed) · 10 live · 29/min · 2m left · limited by pace`.
 fn line(progress: &Progress, pace: &Pace) -> String {
     let counts = &progress.counts;
