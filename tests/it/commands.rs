@@ -1,5 +1,6 @@
 //! The commands through the front door: the built program, a cleared environment, a pretend Exotel in another process.
 
+mod audit;
 mod call;
 mod cron;
 mod demo;

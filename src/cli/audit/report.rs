@@ -72,7 +72,7 @@ impl Report<'_> {
         let called = called.count();
         (called > 0).then(|| {
             format!(
-                "{called} calls to contacts of `{}` are in no attempt: nothing here keeps these people from being called again",
+                "calls to contacts of `{}` that no attempt knows of: {called}; whoever of them is pending will be called again",
                 self.campaign
             )
         })
