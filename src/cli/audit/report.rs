@@ -14,7 +14,6 @@ use crate::domain::call::{CallStatus, Window};
 use crate::domain::campaign::show_length;
 use crate::domain::hours::indian_time;
 use crate::store::attempts::AttemptId;
-use crate::store::attempts::AttemptId;
 use crate::store::audits::NotCompared;
 use crate::ui::Format;
 use crate::ui::table::{self, Column};

@@ -1,6 +1,7 @@
 //! A database that was put back from a backup: it would ring people again, and does not.
 
-use std::fs;
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -74,7 +75,7 @@ fn a_backup_calls_nobody_until_it_is_adopted() {
     warning: this database is an older copy, behind its mark by [N] events
     people may have been called who are pending here: `exocamp audit leads`
     error: nobody has said why it is safe to go on with this database
-    hint: audit its campaigns, then run `exocamp adopt --because 'TEXT'` with what you have found
+    hint: audit its campaigns; where that does not settle it, `exocamp adopt --because 'TEXT'` with what you have found
     ");
     let because = ["adopt", "--because", "number 2 and 3 were told in person"];
     let ran = folder.run_words(&because).exits(2);
@@ -102,6 +103,103 @@ fn a_backup_calls_nobody_until_it_is_adopted() {
     folder.put_back("backup.db");
     let ran = folder.run(&format!("start leads {FAST}")).exits(6);
     assert!(ran.stderr.contains("by an adoption"), "{}", ran.stderr);
+}
+
+/// Makes the mark look as if it had been written an hour ago: by now the list must show all calls.
+fn age_the_mark(folder: &Folder) {
+    let mark = File::options()
+        .write(true)
+        .open(folder.path().join("exocamp.db.mark"))
+        .unwrap();
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    mark.set_modified(hour_ago).unwrap();
+}
+
+#[test]
+fn an_audit_shows_whom_a_backup_would_call_again_and_adopting_wants_to_know_why_not() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let mut folder = with_a_backup_of_half_the_calls(&exotel);
+    folder.set("EXOCAMP_RECORD_LAG", "0s");
+    exotel.calls_are_over();
+    // An audit from before says nothing of what was lost.
+    folder.run("audit leads").exits(0);
+    folder.put_back("backup.db");
+
+    let ran = folder.run("audit leads --format json").exits(4);
+    assert!(
+        ran.stderr
+            .contains("warning: this database is an older copy"),
+        "{}",
+        ran.stderr
+    );
+    let audit = ran.json();
+    assert_eq!(audit["matched"], 2);
+    let lost = audit["only_theirs"].as_array().unwrap();
+    let ledger = exotel.ledger();
+    assert_eq!(lost.len(), 2);
+    for (found, call) in lost.iter().zip(&ledger[2..]) {
+        assert_eq!(found["sid"], call.sid);
+        assert_eq!(found["number"], call.number);
+        assert_eq!(found["is_contact"], true);
+    }
+
+    let ran = folder.run("adopt --yes").exits(2);
+    let _filters = folder.snapshots();
+    insta::assert_snapshot!(ran.stderr, @"
+    warning: this database is an older copy, behind its mark by [N] events
+    the audit of `leads` has found differences (2): `exocamp audit leads` shows them
+    error: nobody has said why it is safe to go on with this database
+    hint: audit its campaigns; where that does not settle it, `exocamp adopt --because 'TEXT'` with what you have found
+    ");
+    folder
+        .run("adopt --yes --because both-were-told-in-person")
+        .exits(0);
+    assert_eq!(exotel.ledger().len(), 4);
+}
+
+#[test]
+fn a_backup_that_lacks_no_call_is_adopted_after_an_audit_that_comes_late_enough() {
+    let exotel = Exotel::start("--hold 400ms --mix completed=1");
+    let mut folder = Folder::calling(&exotel);
+    folder.set("EXOCAMP_RECORD_LAG", "0s");
+    folder.import_people("leads", 2);
+    folder.write("others.csv", &people([50]));
+    folder.run("import others.csv").exits(0);
+    let running = folder.spawn(&format!("start leads {FAST}"));
+    // Both are accepted, and their ends are what the backup lacks.
+    eventually("two live calls", || {
+        let live = "SELECT count(*) FROM attempt WHERE call_sid IS NOT NULL";
+        let live: i64 = folder
+            .database()
+            .query_row(live, [], |row| row.get(0))
+            .ok()?;
+        (live == 2).then_some(())
+    });
+    folder.back_up("backup.db");
+    running.end().exits(0);
+    exotel.calls_are_over();
+    folder.put_back("backup.db");
+
+    folder.run("audit leads").exits(0);
+    let ran = folder.run("adopt --yes").exits(2);
+    assert!(
+        ran.stderr
+            .contains("the provider's list may lack the latest calls until")
+            && ran.stderr.contains("pending here: `exocamp audit others`"),
+        "{}",
+        ran.stderr
+    );
+    folder.run("audit others").exits(0);
+    age_the_mark(&folder);
+    let adoption = folder.run("adopt --yes --format json").exits(0).json();
+    assert_eq!(adoption["adopted"], true);
+    assert_eq!(
+        adoption["because"],
+        "every campaign was audited, without a difference"
+    );
+    folder.run("settle leads").exits(0);
+    folder.run(&format!("start others {FAST}")).exits(0);
+    assert_eq!(rung_once(&exotel.ledger()).len(), 3);
 }
 
 #[test]
