@@ -90,6 +90,46 @@ fn a_backup_is_behind_until_it_is_adopted_and_what_it_replaced_ever_after() {
 }
 
 #[test]
+fn how_a_database_is_astray_changes_with_every_call_adoption_and_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("exocamp.db");
+    let backup = folder.path().join("backup");
+    let mut store = database(&path, 5);
+    back_up(&store, &backup);
+    let astray = |store: &mut Store, machine: MachineId| {
+        let standing = store.standing(Some(&machine)).unwrap();
+        (standing.of_an_astray(), standing.marked_at.is_some())
+    };
+    assert_eq!(astray(&mut store, desk()), (None, false));
+    let (moved, _) = astray(&mut store, laptop());
+    call(&mut store, 2);
+    let (moved_later, _) = astray(&mut store, laptop());
+    drop(store);
+    let mut store = put_back(&backup, &path);
+    let (behind, is_marked) = astray(&mut store, desk());
+    assert!(is_marked);
+    assert_eq!(
+        astray(&mut store, desk()).0,
+        behind,
+        "it stands as it stood"
+    );
+    let (both, _) = astray(&mut store, laptop());
+    let adoption = Adoption {
+        by: "asha",
+        because: "nobody was called since",
+    };
+    store.adopt(Some(&desk()), adoption, NOW).unwrap();
+    assert_eq!(astray(&mut store, desk()), (None, false));
+    call(&mut store, 2);
+    drop(store);
+    let mut store = put_back(&backup, &path);
+    let (behind_again, _) = astray(&mut store, desk());
+    let all = [moved, moved_later, behind, both, behind_again];
+    let different: std::collections::HashSet<_> = all.iter().flatten().collect();
+    assert_eq!(different.len(), all.len(), "{all:?}");
+}
+
+#[test]
 fn a_mark_that_lags_or_was_lost_or_torn_locks_nobody_out() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("exocamp.db");

@@ -402,6 +402,32 @@ fn trouble_that_passes_is_waited_out_and_a_refusal_is_not() {
 }
 
 #[test]
+fn what_is_older_than_the_list_is_told_and_the_rest_is_walked_in_windows() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let wire = Wiretap::before(&exotel);
+    let mut folder = folder(&exotel);
+    all_called(&folder, &exotel, 2);
+    tamper(
+        &folder,
+        "DROP TRIGGER attempt_keeps_its_person;
+         UPDATE attempt SET intent_at = intent_at - 200 * 86400000 WHERE id = 1;",
+    );
+    folder.set("EXOTEL_API_BASE", wire.base());
+    let ran = audit(&folder).exits(0);
+    assert!(
+        ran.stderr
+            .contains("1 calls are older than the provider's list goes back"),
+        "{}",
+        ran.stderr
+    );
+    let found = ran.json();
+    assert_eq!(figures(&found), [1, 1, 1, 0, 0, 0]);
+    assert_eq!(found["older"], 1);
+    // Six times thirty days, the last of them cut short by the calls that may still be under way.
+    assert_eq!(wire.requests().len(), 7, "{:?}", wire.requests());
+}
+
+#[test]
 fn who_cannot_be_reached_is_asked_five_times() {
     let exotel = Exotel::start("--hold 50ms --mix completed=1");
     let mut folder = folder(&exotel);
