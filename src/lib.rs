@@ -34,6 +34,7 @@
 //! | [`import`] | CSV bytes to contacts |
 //! | [`cli`], [`ui`] | the commands, which wire everything; the only place that prints |
 //! | [`clock`], [`config`] | the only places that read the time and the environment |
+//! | `sabotage` | with the feature of that name only: breaks the program, so that the tests can be tested |
 
 pub mod cli;
 pub mod clock;
@@ -43,6 +44,8 @@ pub mod domain;
 pub mod exotel;
 pub mod import;
 pub mod provider;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod sandbox;
 pub mod store;
 pub mod ui;

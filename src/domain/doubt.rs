@@ -46,6 +46,10 @@ impl Default for Patience {
 impl Patience {
     /// Returns how long after a request may have left its call must have ended and been listed, if there is one.
     pub fn horizon(&self, ring: Duration, talk_limit: Duration) -> Duration {
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::HorizonZero) {
+            return Duration::ZERO;
+        }
         self.reply_timeout + self.queue_allowance + ring + talk_limit + self.record_lag
     }
 
@@ -213,6 +217,10 @@ impl Scan {
     /// That is: every page was read and every row on it, as many different calls as the provider counts, and the clocks
     /// agree.
     pub fn complete_since(&self) -> Option<Timestamp> {
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::IncompleteIsProof) {
+            return self.began_at;
+        }
         let seen = self.sids.len() as u64;
         let complete = !self.has_gaps && self.pages > 0 && self.total == Some(seen);
         self.began_at.filter(|_| complete)

@@ -104,6 +104,12 @@ impl Client {
         match self.transport.send(request, ONE_CALL).await {
             Ok(received) => classify_connect(&received, self.transport.tidy()),
             Err(Failure::NotSent(why)) => Reply::NotSent(NotSent::NoConnection(why)),
+            #[cfg(feature = "sabotage")]
+            Err(Failure::TimedOut)
+                if crate::sabotage::is(crate::sabotage::Sabotage::TimeoutIsFailure) =>
+            {
+                Reply::NotSent(NotSent::Late)
+            }
             Err(Failure::TimedOut) => Reply::InDoubt(Doubt::TimedOut),
             Err(Failure::Broken(why)) => {
                 tracing::debug!(%why, "the reply to a call broke off");

@@ -73,6 +73,10 @@ impl Transport {
             .basic_auth(self.key.expose_secret(), Some(self.token.expose_secret()))
             .build()
             .map_err(|error| Failure::NotSent(self.tidy.error(&error.without_url())))?;
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::LogTheToken) {
+            tracing::debug!("signed in with {}", self.token.expose_secret());
+        }
         let sent = self.http.execute(request).await;
         let mut response = sent.map_err(|error| {
             // Nothing else proves it. Least of all `is_builder`, its name notwithstanding: the library also gives
@@ -143,6 +147,11 @@ fn http_client(base: &BaseUrl, timeouts: Timeouts) -> reqwest::Result<reqwest::C
         // that one first, which proves that nothing was sent; this one would leave a doubt.
         .timeout(timeouts.reply)
         .pool_idle_timeout(IDLE);
+    #[cfg(feature = "sabotage")]
+    let builder = match crate::sabotage::is(crate::sabotage::Sabotage::FollowRedirects) {
+        true => builder.redirect(reqwest::redirect::Policy::limited(10)),
+        false => builder,
+    };
     if base.is_loopback() {
         builder.no_proxy().build()
     } else {

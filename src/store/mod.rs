@@ -192,8 +192,19 @@ impl Store {
         }
         // An intent must outlive a power cut, or the same person is rung twice.
         self.connection.pragma_update(None, "synchronous", "FULL")?;
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::SynchronousNormal) {
+            self.connection
+                .pragma_update(None, "synchronous", "NORMAL")?;
+        }
         self.connection.pragma_update(None, "foreign_keys", true)?;
-        self.migrate()
+        self.migrate()?;
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::NoGuards) {
+            let drop = "DROP INDEX IF EXISTS one_live_attempt_per_number";
+            self.connection.execute_batch(drop)?;
+        }
+        Ok(())
     }
 
     /// Refuses other programs' files, and those of a newer exocamp, before anything is written to them.
@@ -260,6 +271,8 @@ impl Store {
     /// # Errors
     /// Whatever the closure returns, and when SQLite refuses.
     pub fn read<T>(&mut self, body: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        #[cfg(feature = "sabotage")]
+        self.commit_late()?;
         let tx = Tx(self
             .connection
             .transaction_with_behavior(TransactionBehavior::Deferred)?);
@@ -275,13 +288,47 @@ impl Store {
         body: impl FnOnce(&Tx<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let sqlite = |error: rusqlite::Error| E::from(StoreError::from(error));
+        #[cfg(feature = "sabotage")]
+        self.commit_late()?;
         let tx = Tx(self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(sqlite)?);
         let value = body(&tx)?;
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::PostBeforeCommit) {
+            tx.leave_open();
+            return Ok(value);
+        }
         tx.0.commit().map_err(sqlite)?;
         Ok(value)
+    }
+}
+
+#[cfg(feature = "sabotage")]
+impl Tx<'_> {
+    /// Lets the transaction go on without an owner: its commit comes with the next one, after the effects.
+    fn leave_open(mut self) {
+        self.0.set_drop_behavior(rusqlite::DropBehavior::Ignore);
+    }
+}
+
+#[cfg(feature = "sabotage")]
+impl Store {
+    /// Commits what was left open.
+    fn commit_late(&self) -> Result<()> {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("COMMIT")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "sabotage")]
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Nobody is told any more, and SQLite itself undoes what was not committed.
+        let _ = self.commit_late();
     }
 }
 

@@ -59,6 +59,11 @@ pub fn recover(
     };
     for attempt in attempts::open_intents(tx, campaign)? {
         let interrupted = Evidence::Silent(Doubt::Interrupted);
+        #[cfg(feature = "sabotage")]
+        let interrupted = match crate::sabotage::is(crate::sabotage::Sabotage::ResetLeftovers) {
+            true => Evidence::NotSent(crate::domain::attempt::NotSent::Late),
+            false => interrupted,
+        };
         attempts::merge_evidence(tx, attempt, &interrupted, Source::Recovery, &terms, now)?;
     }
     Ok(())

@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("exotel", &["domain", "provider"]),
     ("import", &["domain"]),
     ("provider", &["domain"]),
+    ("sabotage", &[]),
     ("sandbox", &["clock"]),
     ("store", &["clock", "domain"]),
     ("ui", &["dialer::event", "domain"]),
@@ -83,6 +84,9 @@ const PRINTING: &[&str] = &[
 /// The one exception: the log, which is for developers, goes to standard error by a way of its own.
 const MAY_NAME_STDERR: &str = "cli/mod.rs";
 
+/// What stands before every hook by which the program can be broken on purpose.
+const BEFORE_A_HOOK: &str = "#[cfg(feature = \"sabotage\")]";
+
 /// Returns what a file does that it must not, `path` being relative to `src/`.
 fn violations(path: &str, source: &str) -> Vec<String> {
     let code = code_of(source);
@@ -101,7 +105,9 @@ fn violations(path: &str, source: &str) -> Vec<String> {
     let module = path.split(['/', '.']).next().unwrap_or_default();
     if let Some((_, permitted)) = ARROWS.iter().find(|(name, _)| *name == module) {
         for used in used_of_the_crate(&code) {
-            let permitted = permitted.iter().any(|arrow| is_within(&used, arrow));
+            // Hooks may be anywhere, and have rules of their own.
+            let permitted = is_within(&used, "sabotage")
+                || permitted.iter().any(|arrow| is_within(&used, arrow));
             if !permitted && !is_within(&used, module) {
                 refuse(format!("`{module}` uses `{used}`"));
             }
@@ -120,6 +126,13 @@ fn violations(path: &str, source: &str) -> Vec<String> {
             }
         }
     }
+    if module != "sabotage" {
+        for line in open_hooks(&code) {
+            refuse(format!(
+                "`{line}` does not stand right under `{BEFORE_A_HOOK}`"
+            ));
+        }
+    }
     if code.contains("#[allow") || code.contains("#![allow") {
         refuse("`allow`: write `#[expect(lint, reason = \"…\")]`".to_owned());
     }
@@ -127,6 +140,22 @@ fn violations(path: &str, source: &str) -> Vec<String> {
         refuse("`unwrap()` outside a test".to_owned());
     }
     found
+}
+
+/// Returns the lines that have to do with sabotage and would be compiled without its feature, or only without it.
+///
+/// A hook is named by its full path and begins in the line after its attribute; the formatter may move its question to
+/// the next one.
+fn open_hooks(code: &str) -> Vec<&str> {
+    let lines: Vec<_> = code.lines().map(str::trim).collect();
+    let is_open = |(at, line): (usize, &&'_ str)| {
+        let asks = mentions(line, "sabotage") && **line != *BEFORE_A_HOOK;
+        let is_hook = line.contains("crate::sabotage::is(") || *line == "pub mod sabotage;";
+        let before = &lines[at.saturating_sub(2)..at];
+        asks && !(is_hook && before.contains(&BEFORE_A_HOOK))
+    };
+    let found = lines.iter().enumerate().filter(|line| is_open(*line));
+    found.map(|(_, line)| *line).collect()
 }
 
 /// Returns the source without comments and without its tests, which stand at its end.
@@ -260,6 +289,35 @@ fn every_module_keeps_to_the_architecture() {
 }
 
 #[test]
+fn every_sabotage_has_its_hook() {
+    let mut files = Vec::new();
+    read(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut files,
+    );
+    let place = files.iter().position(|(path, _)| path == "sabotage.rs");
+    let (_, sabotage) = files.swap_remove(place.unwrap());
+    let names = sabotage.lines().filter_map(|line| {
+        let (variant, _) = line.trim().strip_prefix("Self::")?.split_once(" => \"")?;
+        Some(variant)
+    });
+    let names: Vec<_> = names.collect();
+    assert_eq!(names.len(), 11, "{names:?}");
+    for name in names {
+        let hook = format!("crate::sabotage::is(crate::sabotage::Sabotage::{name})");
+        let is_hooked = files.iter().any(|(_, source)| source.contains(&hook));
+        assert!(is_hooked, "`{name}` breaks nothing");
+    }
+}
+
+#[test]
+fn the_program_can_be_broken_only_if_it_was_built_for_that() {
+    let program = fs::read(assert_cmd::cargo::cargo_bin!("exocamp")).unwrap();
+    let can_be = String::from_utf8_lossy(&program).contains("EXOCAMP_SABOTAGE");
+    assert_eq!(can_be, cfg!(feature = "sabotage"));
+}
+
+#[test]
 fn the_checker_finds_what_is_wrong() {
     for (path, source, wrong) in [
         ("domain/hours.rs", "let now = Timestamp::now();", 1),
@@ -310,6 +368,38 @@ fn the_checker_finds_what_is_wrong() {
         ("config.rs", "let home = read().unwrap();", 1),
         ("helpers.rs", "", 1),
         ("lib.rs", "pub mod domain;", 0),
+        ("lib.rs", "pub mod sabotage;", 1),
+        (
+            "store/mod.rs",
+            "#[cfg(feature = \"sabotage\")]\nif crate::sabotage::is(X) {\n}\n",
+            0,
+        ),
+        (
+            "domain/hours.rs",
+            "#[cfg(feature = \"sabotage\")]\nErr(Failure::TimedOut)\n  if crate::sabotage::is(X) =>\n",
+            0,
+        ),
+        (
+            "store/mod.rs",
+            "let x = 1;\nif crate::sabotage::is(X) {\n}\n",
+            1,
+        ),
+        (
+            "store/mod.rs",
+            "#[cfg(not(feature = \"sabotage\"))]\ncommit();",
+            1,
+        ),
+        ("store/mod.rs", "if cfg!(feature = \"sabotage\") {", 1),
+        (
+            "store/mod.rs",
+            "#[cfg(feature = \"sabotage\")]\nuse crate::sabotage;",
+            1,
+        ),
+        (
+            "store/runs.rs",
+            "#[cfg(feature = \"sabotage\")]\nuse crate::cli;",
+            1,
+        ),
         (
             "config.rs",
             "// read().unwrap()\nlet x = 1; // crate::store",
