@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::binary::Folder;
+use crate::support::canary;
 
 #[test]
 fn init_writes_an_env_file_for_its_owners_eyes_only_and_names_what_to_fill_in() {
@@ -30,9 +31,11 @@ fn init_writes_an_env_file_for_its_owners_eyes_only_and_names_what_to_fill_in() 
 #[test]
 fn a_second_init_leaves_the_env_file_as_it_is() {
     let folder = Folder::new();
-    let filled =
-        "EXOTEL_AUTH_KEY='made-up'\nEXOTEL_AUTH_TOKEN='made-up'\nEXOTEL_ACCOUNT_SID='exampleco1'\n";
-    folder.write(".env", filled);
+    let (key, token) = (canary::KEY, canary::TOKEN);
+    let filled = format!(
+        "EXOTEL_AUTH_KEY='{key}'\nEXOTEL_AUTH_TOKEN='{token}'\nEXOTEL_ACCOUNT_SID='exampleco1'\n"
+    );
+    folder.write(".env", &filled);
     let ran = folder.run("init").exits(0);
     insta::assert_snapshot!(ran.stderr, @"
     `./.env` is there already and stays as it is

@@ -3,16 +3,16 @@
 use std::net::TcpListener;
 
 use crate::support::binary::{FAST, Folder};
+use crate::support::canary;
 use crate::support::exotel::{Exotel, rung_once};
 use crate::support::wiretap::Wiretap;
 
 #[test]
 fn a_wrong_token_costs_one_request_and_nobody_a_try() {
-    let exotel = Exotel::with_credentials("key", "token", "--hold 50ms --mix completed=1");
+    let exotel = Exotel::with_credentials("--hold 50ms --mix completed=1");
     let wire = Wiretap::before(&exotel);
     let mut folder = Folder::calling(&exotel);
     folder.set("EXOTEL_API_BASE", wire.base());
-    folder.set("EXOTEL_AUTH_KEY", "key");
     folder.set("EXOTEL_AUTH_TOKEN", "another");
     folder.import_people("leads", 3);
 
@@ -54,7 +54,7 @@ fn a_wrong_token_costs_one_request_and_nobody_a_try() {
             .all(|contact| contact["attempts"] == 0)
     );
 
-    folder.set("EXOTEL_AUTH_TOKEN", "token");
+    folder.set("EXOTEL_AUTH_TOKEN", canary::TOKEN);
     folder.run(&format!("start leads {FAST}")).exits(0);
     assert_eq!(rung_once(&exotel.ledger()).len(), 3);
 }

@@ -5,6 +5,7 @@ use exocamp::store::{Store, StoreError, campaigns};
 use serde_json::json;
 
 use crate::support::binary::{FAST, Folder};
+use crate::support::canary;
 use crate::support::exotel::Exotel;
 
 #[test]
@@ -55,7 +56,7 @@ fn a_number_that_is_none_is_not_called() {
 fn what_is_not_set_is_named_all_at_once() {
     let mut folder = Folder::new();
     folder.import_people("leads", 1);
-    folder.set("EXOTEL_AUTH_KEY", "made-up");
+    folder.set("EXOTEL_AUTH_KEY", canary::KEY);
     folder.set("EXOTEL_AUTH_TOKEN", " ");
     let ran = folder.run(&format!("start leads {FAST}")).exits(2);
     let _filters = folder.snapshots();

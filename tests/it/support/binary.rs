@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use exocamp::domain::campaign::Setting;
 use exocamp::store::campaigns::{self, CampaignId, PausedBy};
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::canary;
 use super::exotel::Exotel;
 use super::process::{LIMIT, Ran, Running, eventually};
 
@@ -28,6 +30,8 @@ pub(crate) const FAST: &str = "--rate max --allowance max --lines 50 --hours 00:
 pub(crate) struct Folder {
     folder: TempDir,
     environment: BTreeMap<String, String>,
+    /// What the test itself has put there.
+    written: Mutex<BTreeMap<PathBuf, String>>,
 }
 
 impl Folder {
@@ -37,8 +41,12 @@ impl Folder {
         let mut new = Self {
             folder,
             environment: BTreeMap::new(),
+            written: Mutex::default(),
         };
         new.set("EXOCAMP_USER", "asha");
+        // Whatever a command leaves behind lies where the tests' own folders do.
+        let temporary = std::env::temp_dir();
+        new.set("TMPDIR", temporary.to_str().expect("a path is text"));
         new
     }
 
@@ -81,6 +89,10 @@ impl Folder {
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::write(&path, text).expect("the folder can be written to");
+        if canary::found_in(text.as_bytes()).is_some() {
+            let mut written = self.written.lock().expect("nobody panics over a list");
+            written.insert(path.clone(), text.to_owned());
+        }
         path
     }
 
@@ -101,6 +113,8 @@ impl Folder {
         let mut command = assert_cmd::Command::from_std(self.command(line.split_whitespace()));
         let output = command.timeout(LIMIT).write_stdin(input).output();
         let output = output.expect("the program can be run");
+        canary::assert_none_in(line, &output.stdout);
+        canary::assert_none_in(line, &output.stderr);
         Ran {
             line: line.to_owned(),
             code: output.status.code(),
@@ -243,6 +257,13 @@ impl Folder {
             settings.add_filter(pattern, shown);
         }
         settings.bind_to_scope()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let written = self.written.lock().expect("nobody panics over a list");
+        canary::assert_none_in_files(self.path(), &written);
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod binary;
+pub(crate) mod canary;
 pub(crate) mod exotel;
 pub(crate) mod history;
 pub(crate) mod outside;

@@ -2,6 +2,7 @@
 //!
 //! Every wait has an end: a child that hangs is killed and fails its test with what it said.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::process::{Child, ChildStdin, Command, ExitStatus};
 use std::thread;
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use super::canary;
 
 /// The longest that anything is waited for; it is reached only by what would never come.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -158,6 +161,7 @@ impl Drop for Running {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        canary::assert_none_in_files(self.streams.path(), &BTreeMap::new());
     }
 }
 

@@ -15,6 +15,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use super::canary;
 use super::process::{LIMIT, Ran, eventually};
 
 /// Wide enough that nothing is cut off or wrapped.
@@ -172,5 +173,6 @@ impl Drop for Watched {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        canary::assert_none_in("the screen", &self.screen);
     }
 }
