@@ -108,6 +108,8 @@ struct Attempt {
     sid: Option<String>,
     /// Why it is where it is.
     evidence: Option<String>,
+    /// Whether the program itself took it for proven that this was never placed.
+    proven_absent: bool,
     steps: Vec<Step>,
 }
 
@@ -361,10 +363,10 @@ impl<'a> History<'a> {
                     note(Rule::CalledTwice, Some(number), what);
                 }
             }
-            // That a call was not placed is a person's decision, and theirs is the next one.
+            // That a call was not placed is a person's decision, and theirs is the next one; the program must be right.
             let counted = attempts
                 .iter()
-                .filter(|attempt| attempt.state != "not_placed");
+                .filter(|attempt| attempt.state != "not_placed" || attempt.proven_absent);
             let mut calls: Vec<_> = counted.flat_map(|a| self.calls_of(a)).copied().collect();
             calls.sort_by_key(|call| call.at);
             if calls.len() > terms.tries {
@@ -421,6 +423,12 @@ impl<'a> History<'a> {
             let known =
                 attempt.sid.as_ref() == Some(sid) && attempt.state.replace('_', "-") == *outcome;
             match attempt.state.as_str() {
+                _ if attempt.proven_absent => {
+                    let what = format!(
+                        "{number} was rung by {sid}, and it was proven that it was not: {attempt}"
+                    );
+                    note(Rule::Denied, Some(number), what);
+                }
                 _ if known => {}
                 "in_doubt" | "held" if attempt.evidence.is_some() && attempt.was_in_doubt() => {}
                 // A person's word.
@@ -520,7 +528,9 @@ fn attempts(db: &Connection) -> rusqlite::Result<Vec<Attempt>> {
     }
     let mut rows = db.prepare(
         "SELECT attempt.id, key, run_id, contact_id, number, state, call_sid,
-                coalesce(error, (SELECT max(detail) FROM attempt_event WHERE attempt_id = attempt.id))
+                coalesce(error, (SELECT max(detail) FROM attempt_event WHERE attempt_id = attempt.id)),
+                EXISTS (SELECT 1 FROM decision
+                        WHERE attempt_id = attempt.id AND decision = 'not_placed' AND by = 'exocamp')
          FROM attempt JOIN person ON person.id = person_id ORDER BY attempt.id",
     )?;
     let attempts = rows.query_map([], |row| {
@@ -534,6 +544,7 @@ fn attempts(db: &Connection) -> rusqlite::Result<Vec<Attempt>> {
             state: row.get(5)?,
             sid: row.get(6)?,
             evidence: row.get(7)?,
+            proven_absent: row.get(8)?,
             steps: steps.remove(&id).unwrap_or_default(),
         })
     })?;
@@ -826,6 +837,25 @@ mod tests {
         held_redialled.attempt(3, "k5", &["accepted:s5", "busy:s5"], "failed");
         held_redialled.call(3, "k5", "s5", "busy", 10..11);
         held_redialled.breaks(&[Rule::CalledTwice]);
+    }
+
+    #[test]
+    fn a_call_whose_absence_was_proven_and_that_rang_is_found() {
+        let decided_by = |by: &str| {
+            let mut story = Story::good();
+            story.contact(5);
+            story.attempt(5, "k5", &["in_doubt", "held", "not_placed"], "pending");
+            story.call(5, "k5", "s5", "completed", 6..7);
+            story.sql(&format!(
+                "INSERT INTO decision (attempt_id, at, by, decision, because)
+                     SELECT max(id), 0, '{by}', 'not_placed', 'made up' FROM attempt"
+            ));
+            story.attempt(5, "k6", &["accepted:s6", "completed:s6"], "completed");
+            story.call(5, "k6", "s6", "completed", 20..21);
+            story
+        };
+        decided_by("asha").breaks(&[]);
+        decided_by("exocamp").breaks(&[Rule::CalledTwice, Rule::Denied]);
     }
 
     #[test]
