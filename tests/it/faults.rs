@@ -133,6 +133,18 @@ fn a_commit_that_fails_sends_nothing() {
 }
 
 #[test]
+fn no_request_leaves_before_the_log_that_permits_it_is_on_the_disk() {
+    let Some(strace) = Strace::find() else { return };
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let folder = Folder::calling(&exotel);
+    // Of one call nothing is written while its request is on its way.
+    folder.import_people("leads", 1);
+    let trace = strace.posts_and_syncs(&folder, LOG, &format!("start leads {FAST}"));
+    assert_eq!((trace.posts, trace.unsynced_posts), (1, 0), "{trace:?}");
+    assert!(trace.syncs >= 2, "{trace:?}");
+}
+
+#[test]
 fn killed_at_any_write_it_goes_on_and_rings_nobody_twice() {
     let Some(strace) = Strace::find() else { return };
     let exotel = Exotel::start("--hold 20ms..80ms --reply-delay 5ms..20ms --mix completed=1");
