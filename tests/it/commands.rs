@@ -21,6 +21,6 @@ mod signals;
 mod start;
 mod status;
 mod storage;
-mod taken;
+pub(crate) mod taken;
 mod terminal;
 mod why;

@@ -10,6 +10,8 @@ mod callbacks;
 mod commands;
 mod crash;
 mod faults;
+#[cfg(feature = "sabotage")]
+mod sabotage;
 mod search;
 mod simulated;
 mod support;

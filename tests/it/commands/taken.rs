@@ -47,7 +47,7 @@ fn a_second_start_is_told_who_runs_the_campaign_and_calls_nobody() {
 
 /// What there is when four dialers are let loose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Before {
+pub(crate) enum Before {
     Nothing,
     /// A dialer that was killed before the reply to its first call.
     ADeadRun,
@@ -55,10 +55,11 @@ enum Before {
 
 /// Starts four dialers of one campaign at once; returns how many of them were told that it is running.
 #[track_caller]
-fn four_at_once(before: Before) -> usize {
+pub(crate) fn four_at_once(before: Before, prepare: impl FnOnce(&mut Folder)) -> usize {
     // Replies take long enough that calls are under way when the three that lose look.
     let exotel = Exotel::start("--hold 800ms --reply-delay 300ms --mix completed=1");
-    let folder = Folder::calling(&exotel);
+    let mut folder = Folder::calling(&exotel);
+    prepare(&mut folder);
     folder.import_people("leads", 6);
     let line = format!("start leads {FAST}");
     let dead = match before {
@@ -101,7 +102,7 @@ fn four_at_once(before: Before) -> usize {
 
 #[test]
 fn of_four_dialers_at_once_one_dials_and_the_others_touch_nothing() {
-    let rounds = |before| move || (0..2).map(|_| four_at_once(before)).sum::<usize>();
+    let rounds = |before| move || (0..2).map(|_| four_at_once(before, |_| {})).sum::<usize>();
     let told: usize = thread::scope(|scope| {
         let both = [Before::Nothing, Before::ADeadRun];
         let rounds = both.map(|before| [(); 2].map(|()| scope.spawn(rounds(before))));
