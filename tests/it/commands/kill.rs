@@ -107,7 +107,8 @@ fn settle_fetches_what_a_killed_run_left_open_and_dials_nobody() {
 
 #[test]
 fn settle_leaves_a_doubt_for_a_person() {
-    let exotel = Exotel::start("--hold 50ms --reply-delay 30s");
+    // The list shows ended calls only, and this one goes on.
+    let exotel = Exotel::start("--hold 60s --reply-delay 30s");
     let folder = Folder::calling(&exotel);
     folder.import_people("leads", 3);
     let running = folder.spawn(&format!("start leads {FAST}"));
