@@ -2,10 +2,12 @@
 //!
 //! The one place where the house rule bends that production code never asks whether it is being tested, and only in a
 //! build with the feature `sabotage`: without it none of this exists, nor any hook. A hook is one statement or one arm
-//! under `#[cfg(feature = "sabotage")]`, at the place where the property lives, and asks [`is`]; nothing stands in its
-//! place in other builds, so what is built without the feature is what is tested with it, minus the hooks
-//! (`tests/it/architecture.rs` holds all this). Which one is chosen is said when the program starts, by
-//! `EXOCAMP_SABOTAGE`; nothing chosen, the program is whole. `tests/it/sabotage.rs` has a check for each.
+//! under `#[cfg(feature = "sabotage")]`, at the place where the property lives, and asks [`is`]; what more it needs
+//! stands near by under the same attribute. Nothing stands in its place in other builds, so what is built without the
+//! feature is what is tested with it, minus the hooks (`tests/it/architecture.rs` holds all this).
+//!
+//! Which one is chosen is said when the program starts, by `EXOCAMP_SABOTAGE`; nothing chosen, the program is whole.
+//! `tests/it/sabotage.rs` has a check for each.
 
 use std::env;
 use std::fmt;

@@ -13,7 +13,7 @@ use crate::domain::phone::PhoneNumber;
 /// What of a campaign and of its account is live, and how much of it holds a line.
 ///
 /// An attempt is live until its end is known; a line is capacity and comes back earlier: a doubt gives it up after
-/// [`super::attempts::Terms::doubt_holds_line`], a call when it must have ended.
+/// [`crate::domain::doubt::holds_line_for`], a call when it must have ended.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Live {
     /// POSTs of the campaign that are not answered.
