@@ -11,12 +11,13 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use exocamp::clock::Clock;
 use exocamp::domain::campaign::Setting;
 use exocamp::sabotage::{Sabotage, VARIABLE};
-use exocamp::store::attempts::AttemptId;
-use exocamp::store::candidates::{self, NamedBy};
-use exocamp::store::{Store, StoreError};
+use exocamp::store::Store;
+use exocamp::store::callbacks::{self, Taken};
 use jiff::Timestamp;
+use rusqlite::Connection;
 
 use crate::commands::taken::{self, Before};
 use crate::support::binary::{FAST, Folder};
@@ -243,7 +244,9 @@ fn a_host_in_another_zone(subject: Subject) -> Finding {
 /// Somebody says that a call in doubt became one that never was.
 fn a_forged_callback(subject: Subject) -> Finding {
     let exotel = Exotel::start("--hold 50ms --mix completed=1 --fate 00=lost-reply");
-    let folder = subject.folder(&exotel);
+    let mut folder = subject.folder(&exotel);
+    // Nobody listens there; the attempt has an address all the same.
+    folder.set("EXOCAMP_CALLBACK_URL", "http://127.0.0.1:9/exotel");
     folder.import_people("leads", 1);
     folder.run(&format!("start leads {START} --once"));
     assert!(waits(&folder), "there is no doubt");
@@ -276,13 +279,16 @@ fn a_callback_comes() {
     let Some(database) = env::var_os(DATABASE).map(PathBuf::from) else {
         return;
     };
+    let hash: [u8; 32] = Connection::open(&database)
+        .and_then(|database| {
+            database.query_row("SELECT callback_hash FROM attempt", [], |row| row.get(0))
+        })
+        .expect("the attempt has an address");
     let mut store = Store::open(&database).unwrap();
     let forged = "f".repeat(32).parse().unwrap();
-    let noted = store.write(|tx| -> Result<(), StoreError> {
-        let now = Timestamp::now();
-        candidates::note(tx, AttemptId::from(1), &forged, NamedBy::Callback, now)
-    });
-    noted.unwrap();
+    let now = Clock::open().unwrap().moment();
+    let taken = store.write(|tx| callbacks::take_in(tx, &hash, &forged, &now));
+    assert_eq!(taken.unwrap(), Taken::WillAsk);
 }
 
 /// What a dead run left open may have been placed.

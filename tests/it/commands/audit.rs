@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::binary::{FAST, Folder, number, people};
+use crate::support::canary::{KEY, TOKEN};
 use crate::support::exotel::Exotel;
 use crate::support::process::Ran;
 use crate::support::wiretap::Wiretap;
@@ -364,14 +365,12 @@ fn a_list_that_is_never_whole_is_no_agreement() {
 #[test]
 fn trouble_that_passes_is_waited_out_and_a_refusal_is_not() {
     let exotel = Exotel::with_credentials(
-        "key",
-        "token",
         "--hold 50ms --mix completed=1 --fault get-503=20% --fault get-429=10% --seed 3",
     );
     let wire = Wiretap::before(&exotel);
     let mut folder = folder(&exotel);
-    folder.set("EXOTEL_AUTH_KEY", "key");
-    folder.set("EXOTEL_AUTH_TOKEN", "token");
+    folder.set("EXOTEL_AUTH_KEY", KEY);
+    folder.set("EXOTEL_AUTH_TOKEN", TOKEN);
     all_called(&folder, &exotel, 3);
     for _ in 0..3 {
         let found = audit(&folder).exits(0).json();

@@ -86,7 +86,7 @@ pub(crate) fn the_allowance_is_kept(world: &World, allowance: u32) {
     for window in sent.windows(allowance as usize + 1) {
         let (first, last) = (window[0], window[allowance as usize]);
         let mut reboots = world.reboots.iter();
-        if reboots.any(|reboot| first < *reboot && *reboot <= last) {
+        if reboots.any(|reboot| (first..=last).contains(reboot)) {
             continue;
         }
         assert!(
