@@ -46,6 +46,14 @@ impl Moment {
         self.wall.checked_add(ahead).unwrap_or(self.wall)
     }
 
+    /// Returns how far the wall clock is from the time since boot: the same in every reading until somebody sets it.
+    pub fn offset(&self) -> jiff::SignedDuration {
+        let since_boot = jiff::SignedDuration::try_from(self.since_boot).unwrap_or_default();
+        self.wall
+            .duration_since(Timestamp::UNIX_EPOCH)
+            .saturating_sub(since_boot)
+    }
+
     /// Returns the time since boot at which the wall clock will show `at`, as far as can be told now; never before now.
     pub fn since_boot_at(&self, at: Timestamp) -> Duration {
         self.since_boot + Duration::try_from(at.duration_since(self.wall)).unwrap_or_default()

@@ -46,6 +46,7 @@ pub(super) fn hear_all(scene: &mut Scene<'_, '_>, events: &[Event]) -> Result<()
         hear(scene, event)?;
     }
     trouble::mind_the_breaker(scene)?;
+    mind_the_clock(scene)?;
     let (id, now) = (scene.run.assignment.campaign, scene.now.since_boot);
     if let Some(typical) = scene.typical_call
         && scene.typical_call != known
@@ -96,6 +97,21 @@ fn recover(scene: &Scene<'_, '_>) -> Result<()> {
     runs::recover(scene.tx, id, scene.patience, scene.now.wall)
 }
 
+/// Whoever sets the clock makes its agreement with the provider's worth nothing: nobody is called before it agrees anew.
+fn mind_the_clock(scene: &mut Scene<'_, '_>) -> Result<()> {
+    let was_set = scene
+        .run
+        .agreed
+        .is_some_and(|before| clocks::was_set(before, scene.now.offset()));
+    if !was_set || scene.run.ending.is_some() {
+        return Ok(());
+    }
+    scene.run.agreed = None;
+    scene.run.phase = Phase::Greeting;
+    scene.run.greetings = 0;
+    greet(scene, Duration::ZERO)
+}
+
 pub(super) fn greet(scene: &mut Scene<'_, '_>, wait: Duration) -> Result<()> {
     let (tx, now) = (scene.tx, scene.now);
     let account = &scene.run.assignment.account;
@@ -120,6 +136,9 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
     {
         scene.run.end_in_trouble(Trouble::Clocks(apart), scene.now);
         return Ok(());
+    }
+    if answer.is_ok() {
+        scene.run.agreed = Some(scene.now.offset());
     }
     if scene.run.phase != Phase::Greeting {
         return probed(scene, answer);

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::event::{Quest, Trouble};
 use crate::clock::Moment;
 use crate::domain::breaker::Breaker;
@@ -103,6 +105,8 @@ pub struct Run {
     pub(super) is_searching: bool,
     pub(super) next_page: Option<Box<Quest>>,
     pub(super) breaker: Breaker,
+    /// How far the wall clock was from the time since boot when it last agreed with the provider's.
+    pub(super) agreed: Option<SignedDuration>,
     /// A GET for the breaker's sake is under way.
     pub(super) is_probing: bool,
     pub(super) in_a_row: InARow,
@@ -157,6 +161,7 @@ impl Run {
             is_searching: false,
             next_page: None,
             breaker: Breaker::default(),
+            agreed: None,
             is_probing: false,
             in_a_row: InARow::default(),
             calls_placed: 0,

@@ -5,10 +5,18 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Two clocks that are no further apart agree.
 pub const MAY_DIFFER: Duration = Duration::from_secs(120);
+
+/// A wall clock that is set by more than this, seen against the time since boot, has to agree anew.
+const STEP: Duration = Duration::from_secs(30);
+
+/// Returns whether somebody has set the wall clock, given its offsets from the time since boot before and now.
+pub fn was_set(before: SignedDuration, now: SignedDuration) -> bool {
+    now.saturating_sub(before).unsigned_abs() > STEP
+}
 
 /// Returns by how many seconds ours is ahead, if the two do not agree.
 pub fn disagree(ours: Timestamp, theirs: Timestamp) -> Option<i64> {
@@ -19,6 +27,14 @@ pub fn disagree(ours: Timestamp, theirs: Timestamp) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_corrected_by_seconds_was_not_set() {
+        let at = SignedDuration::from_secs;
+        assert!(!was_set(at(1_000), at(1_030)));
+        assert!(was_set(at(1_000), at(1_031)));
+        assert!(was_set(at(1_000), at(-2_600)));
+    }
 
     #[test]
     fn two_minutes_agree_and_more_do_not() {

@@ -241,6 +241,19 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
+    fn a_call_leaves_only_at_the_time_it_was_permitted_for() {
+        let (second, wall) = (Duration::from_secs(1), SignedDuration::from_secs);
+        assert_eq!(may_still_be_sent(Duration::ZERO, wall(0)), Ok(()));
+        assert_eq!(may_still_be_sent(5 * second, wall(5)), Ok(()));
+        let slept = may_still_be_sent(6 * second, wall(6));
+        assert_eq!(slept, Err(NotSent::Late));
+        for set in [-7_200, -6, 6, 7_200] {
+            let moved = may_still_be_sent(Duration::ZERO, wall(set));
+            assert_eq!(moved, Err(NotSent::ClockSet), "{set} s");
+        }
+    }
+
+    #[test]
     fn paces_are_read_as_people_write_them() {
         for (text, interval) in [
             ("30/min", 2_000),

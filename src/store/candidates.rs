@@ -39,6 +39,12 @@ impl NamedBy {
         }
     }
 
+    /// Returns whether the call is asked about by itself from the first time on: a person may name one that has not
+    /// ended, which no list shows.
+    fn asked_alone(self) -> bool {
+        self == Self::Person
+    }
+
     /// How long to gather others before the provider is asked: callbacks come in swarms.
     fn gathered_for(self) -> Duration {
         match self {
@@ -115,11 +121,18 @@ pub fn note(
     }
     let ask_at = now.saturating_add(by.gathered_for()).unwrap_or(now);
     tx.0.execute(
-        "INSERT INTO candidate (attempt_id, call_sid, source, noted_at, ask_at) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO candidate (attempt_id, call_sid, source, noted_at, ask_at, tries) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (attempt_id, call_sid) DO UPDATE
-             SET source = excluded.source, ask_at = excluded.ask_at, tries = 0, verdict = NULL
+             SET source = excluded.source, ask_at = excluded.ask_at, tries = excluded.tries, verdict = NULL
              WHERE verdict IN ('unknown', 'one_of_several') AND excluded.source <> 'list'",
-        params![attempt.0, sid.as_str(), by.as_str(), to_ms(now), to_ms(ask_at)],
+        params![
+            attempt.0,
+            sid.as_str(),
+            by.as_str(),
+            to_ms(now),
+            to_ms(ask_at),
+            by.asked_alone()
+        ],
     )?;
     Ok(())
 }

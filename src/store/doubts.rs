@@ -314,7 +314,15 @@ pub fn decide(
     check_decidable(tx, attempt, now)?;
     record_decision(tx, attempt, word, None, decider, now)?;
     let evidence = Evidence::Decided(decision);
-    attempts::merge_evidence(tx, attempt, &evidence, Source::Person, terms, now)
+    let merged = attempts::merge_evidence(tx, attempt, &evidence, Source::Person, terms, now)?;
+    if decision == Decision::NotPlaced {
+        // People err, and calls turn up late: one look more. What it finds is an incident, and never a reason to dial.
+        let once_more = now
+            .saturating_add(terms.patience.scans_apart)
+            .unwrap_or(now);
+        look_again(tx, attempt, Some(once_more))?;
+    }
+    Ok(merged)
 }
 
 /// Records that a person says which call an attempt became. It counts once a GET has shown that call.

@@ -14,12 +14,12 @@ use crate::support::world::World;
 const RATE: &str = "60/min";
 
 /// Plays a run of two minutes, in the middle of which somebody moves the wall clock.
-fn with_a_clock_moved_by(hours: i64) {
+fn with_a_clock_moved_by(seconds: i64) {
     let mut world = World::new("2026-03-02 13:00", Script::default());
     let campaign = world.campaign("leads", 0..120, &[(Setting::Rate, RATE)]);
     let run = world.start(campaign, RunLimits::default());
     world.run_for(Duration::from_secs(60));
-    world.set_wall_clock(SignedDuration::from_hours(hours));
+    world.set_wall_clock(SignedDuration::from_secs(seconds));
     world.run();
     assert_eq!(world.ending(run).because, StoppedBecause::Finished);
     outside::nobody_is_rung_too_often(&world, 1);
@@ -29,18 +29,44 @@ fn with_a_clock_moved_by(hours: i64) {
     let took = world.elapsed();
     assert!(
         took < Duration::from_secs(150),
-        "{hours} h: it took {took:?}"
+        "{seconds} s: it took {took:?}"
     );
 }
 
 #[test]
-fn a_clock_set_back_by_hours_neither_stops_nor_floods_the_pace() {
-    with_a_clock_moved_by(-3);
+fn a_clock_set_back_neither_stops_nor_floods_the_pace() {
+    with_a_clock_moved_by(-100);
 }
 
 #[test]
-fn a_clock_set_forward_by_hours_neither_stops_nor_floods_the_pace() {
-    with_a_clock_moved_by(3);
+fn a_clock_set_forward_neither_stops_nor_floods_the_pace() {
+    with_a_clock_moved_by(100);
+}
+
+#[test]
+fn a_clock_set_by_hours_in_the_middle_ends_the_run_before_another_call() {
+    for hours in [-3, 3] {
+        let mut world = World::new("2026-03-02 13:00", Script::default());
+        let campaign = world.campaign("leads", 0..120, &[(Setting::Rate, RATE)]);
+        let run = world.start(campaign, RunLimits::default());
+        world.run_for(Duration::from_secs(60));
+        let (set_at, by) = (world.time(), SignedDuration::from_hours(hours));
+        world.set_wall_clock(by);
+        world.run();
+        let ending = world.ending(run);
+        assert_eq!(ending.because, StoppedBecause::Provider, "{hours} h");
+        assert!(matches!(ending.trouble, Some(Trouble::Clocks(_))));
+        let later = world.posts.iter().filter(|post| post.at > set_at).count();
+        assert_eq!(later, 0, "{hours} h: called by a clock that is wrong");
+
+        world.set_wall_clock(-by);
+        let run = world.start(campaign, RunLimits::default());
+        world.run();
+        assert_eq!(world.ending(run).because, StoppedBecause::Finished);
+        outside::nobody_is_rung_too_often(&world, 1);
+        outside::outcomes_agree(&mut world, campaign);
+        assert_eq!(world.exchange.calls().len(), 120);
+    }
 }
 
 #[test]

@@ -309,6 +309,29 @@ fn hundreds_of_doubts_are_cleared_up_by_a_few_scans() {
     outside::nobody_is_rung_too_often(&world, 1);
 }
 
+#[test]
+fn a_call_that_a_person_names_while_it_is_under_way_gets_its_outcome_when_it_has_ended() {
+    let script = Script {
+        fates: vec!["7=lost-reply".parse().unwrap()],
+        hold: "14m".parse().unwrap(),
+        mix: "completed=1".parse().unwrap(),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    let campaign = world.campaign("leads", 7..8, &[]);
+    start(&mut world, campaign);
+    world.hold("9876500007");
+    let sid = calls_to(&world, "9876500007")[0].sid.clone();
+    world.name_call("9876500007", &sid);
+    settle(&mut world, campaign);
+    let known = doubted(&mut world, campaign);
+    assert_eq!(known.call_sid, Some(sid));
+    assert_eq!(known.state, ContactState::Held, "it has not ended");
+    world.sleep(20 * MINUTE);
+    assert_eq!(settle(&mut world, campaign), StoppedBecause::Finished);
+    assert_eq!(doubted(&mut world, campaign).state, ContactState::Completed);
+}
+
 fn with_callbacks(mut world: World) -> World {
     world.callbacks = Some(Callbacks {
         base: CallbackBase::parse("https://calls.example.com/exotel").unwrap(),
@@ -388,8 +411,7 @@ fn a_call_that_turns_up_after_it_was_decided_that_there_is_none_is_an_incident()
             start(&mut world, campaign);
         }
         world.sleep(90 * MINUTE);
-        let late = calls_to(&world, "9876500007")[0].sid.clone();
-        world.name_call("9876500007", &late);
+        // A decision is looked at once more.
         settle(&mut world, campaign);
         let expected = if called_again {
             "call_after_redial"

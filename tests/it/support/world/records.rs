@@ -3,14 +3,14 @@
 use std::ops::Range;
 use std::path::Path;
 
-use exocamp::domain::attempt::{AttemptState, Decision, StateName};
+use exocamp::domain::attempt::{AttemptState, Decision, Evidence, StateName};
 use exocamp::domain::campaign::Setting;
 use exocamp::domain::contact::NewContact;
 use exocamp::domain::phone::PhoneNumber;
 use exocamp::domain::report::Counts;
 use exocamp::provider::CallOrder;
 use exocamp::sandbox::{Placed, Placement};
-use exocamp::store::attempts::{self, AttemptId, Terms};
+use exocamp::store::attempts::{self, AttemptId, Source, Terms};
 use exocamp::store::callbacks;
 use exocamp::store::campaigns::{self, Campaign, CampaignId};
 use exocamp::store::candidates::{self, NamedBy};
@@ -161,6 +161,20 @@ impl World {
             let decider = Decider { by, because };
             let decision = Decision::NotPlaced;
             doubts::decide(tx, doubt.attempt, decision, &decider, &terms, now)
+        });
+    }
+
+    /// The search cannot tell which call it was.
+    pub(crate) fn hold(&mut self, national: &str) {
+        let (doubt, now) = (self.doubt(national), self.moment().wall);
+        let patience = self.patience.clone();
+        self.write(|tx| {
+            let terms = Terms {
+                policy: &campaigns::policy(tx, doubt.campaign)?,
+                patience: &patience,
+            };
+            let (ambiguous, search) = (Evidence::Ambiguous, Source::Search);
+            attempts::merge_evidence(tx, doubt.attempt, &ambiguous, search, &terms, now)
         });
     }
 
