@@ -14,12 +14,17 @@
 //! contact:  pending ─► initiated ─► pending … ─► completed | failed | skipped        (held while in doubt)
 //! attempt:  intent ─► accepted ─► in_progress ─► completed | busy | no_answer | failed | canceled
 //!           intent ─► rejected | not_sent        intent ─► in_doubt ─► accepted | held
+//!
+//! doubt:    in_doubt ─► looked for in Exotel's list ─► one call: asked about, then accepted
+//!                                                    ─► several, or none past the horizon: held ─► a person decides
 //! ```
 //!
 //! 1. A turn is one transaction, and what it asks for may be done only after its commit: [`dialer`].
 //! 2. Silence is not failure. A lost reply leaves the attempt in doubt; no POST is ever repeated: [`domain::attempt`].
+//!    What is found of it later, and what absence is worth, is in [`domain::doubt`].
 //! 3. One live attempt per number, held by a unique index: [`store`].
 //! 4. One door: whatever is learnt about an attempt goes through [`store::attempts::merge_evidence`].
+//!    Whatever merely names a call (the list, a callback, a person) is a hint, and causes a GET: [`store::candidates`].
 //! 5. Memory holds nothing that matters. A crash is a long pause; the next run begins by doubting what was left open.
 //!
 //! # Where things are

@@ -202,6 +202,9 @@ pub(super) struct Settings {
     /// The flow's address [default: EXOTEL_URL]
     #[arg(long, value_name = "URL")]
     pub(super) flow: Option<String>,
+    /// Call again, without asking a person, who was proven by strong evidence not to have been called [default: no]
+    #[arg(long, value_name = "YES|NO", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    pub(super) redial_if_proven_not_placed: Option<String>,
 }
 
 impl Settings {
@@ -222,6 +225,10 @@ impl Settings {
             (Setting::Ring, self.ring.clone()),
             (Setting::CallerId, self.caller_id.clone()),
             (Setting::Flow, self.flow.clone()),
+            (
+                Setting::RedialIfProvenNotPlaced,
+                self.redial_if_proven_not_placed.clone(),
+            ),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
