@@ -13,7 +13,7 @@ use super::turn::Seen;
 use crate::clock::Moment;
 use crate::domain::breaker;
 use crate::domain::pace::{self, Allowance};
-use crate::domain::plan::{Capacity, Gate, Limit, Lines, Room, Shut};
+use crate::domain::plan::{Capacity, Gate, Limit, Lines, Phase, Room, Shut};
 use crate::domain::retry::{Reason, Verdict};
 use crate::provider::{CallOrder, CallbackUrl};
 use crate::store::attempts::{self, Intent};
@@ -77,7 +77,7 @@ pub(super) fn dial(
         state: seen.campaign.state,
         calendar: &seen.policy.calendar,
         ending: run.ending.map(|(because, _)| because),
-        breaker: breaker(tx, run, now)?,
+        breaker: breaker(tx, run, now, seen)?,
     };
     if let Some(shut) = gate.shut() {
         return Ok(held_back(shut, now));
@@ -132,11 +132,20 @@ pub(super) fn dial(
 }
 
 /// Returns until when the breaker keeps everybody from being called, if it does; not known where it waits for answers.
-fn breaker(tx: &Tx<'_>, run: &Run, now: &Moment) -> Result<Option<Option<Duration>>> {
+fn breaker(
+    tx: &Tx<'_>,
+    run: &Run,
+    now: &Moment,
+    seen: &Seen<'_>,
+) -> Result<Option<Option<Duration>>> {
     Ok(match run.breaker.verdict(now.since_boot) {
         breaker::Verdict::Closed => None,
         breaker::Verdict::Waits(until) => Some(Some(until)),
-        breaker::Verdict::NeedsGet | breaker::Verdict::GivesUp => Some(None),
+        breaker::Verdict::NeedsGet | breaker::Verdict::Tries | breaker::Verdict::GivesUp => {
+            Some(None)
+        }
+        // What was under way before it tripped is waited for: its replies are not those of the call that is tried.
+        breaker::Verdict::MayTry if seen.live.intents > 0 => Some(None),
         breaker::Verdict::MayTry => {
             let long_ago = now.wall.saturating_sub(breaker::LOOKED_FOR_AFTER);
             let long_ago = long_ago.unwrap_or(now.wall);
@@ -237,9 +246,14 @@ fn room(
         })
     };
     let made = run.calls_made() + u64::from(seen.live.intents);
+    let phase = if run.breaker.has_tripped() {
+        Phase::Alone
+    } else {
+        run.phase
+    };
     let capacity = Capacity {
         now: now.since_boot,
-        phase: run.phase,
+        phase,
         campaign_next: next(Scope::Campaign(seen.campaign.id), campaign_interval)?,
         campaign_interval,
         account_next: next(Scope::Account(&assignment.account), account_interval)?,

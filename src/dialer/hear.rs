@@ -204,6 +204,11 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
     let evidence = match reply {
         // A Sid that belongs to another attempt proves nothing about this one.
         Reply::Accepted(sid) if attempts::is_owned_by_another(scene.tx, sid, attempt)? => {
+            let (kind, detail) = (
+                incidents::Kind::ForeignSid,
+                "the reply names a call of another attempt",
+            );
+            incidents::record(scene.tx, attempt, kind, sid, detail, scene.now.wall)?;
             let excerpt = "the reply names a call that belongs to another attempt".to_owned();
             Evidence::Silent(Doubt::Unreadable {
                 status: 200,
@@ -229,10 +234,15 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
             looks::again(scene.tx, attempt, first_look)
         }
         (Evidence::Rejected(rejection), _) => {
-            scene.run.breaker.answered(now);
+            // A number that is refused for itself shows that calls are answered; other refusals do not.
+            match rejection.class.blame() {
+                Blame::Contact => scene.run.breaker.answered(now),
+                _ => scene.run.breaker.not_answered(now),
+            }
             trouble::refused(scene, rejection)
         }
         (Evidence::NotSent(why @ NotSent::NoConnection(_)), _) => {
+            scene.run.breaker.not_answered(now);
             trouble::unreachable(scene, &Trouble::Unreachable(why.to_string()))
         }
         (Evidence::Silent(_), true) => {
@@ -294,14 +304,20 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
     let ours = attempts::number(scene.tx, attempt)?;
     let before = attempts::state(scene.tx, attempt)?;
     let is_known = before.sid() == Some(&report.sid);
-    // Of a call that the attempt's own reply has named, the number may be missing; of a candidate it may not.
-    let is_theirs = match report.number {
-        Some(theirs) => theirs != ours,
-        None => !is_known,
-    };
-    if is_theirs {
-        tracing::warn!(attempt = %attempt, "the provider shows another number for this call; its report is not used");
-        let detail = "the provider shows another number for the call that was named";
+    if !is_known && report.number.is_none() {
+        // It proves nothing either way; the candidate is asked about again.
+        return Ok(());
+    }
+    // A candidate can be an earlier call to the same number.
+    let earliest = attempts::earliest_call(scene.tx, attempt)?;
+    let is_too_early = !is_known && report.started_at.is_some_and(|at| at < earliest);
+    if is_too_early || report.number.is_some_and(|theirs| theirs != ours) {
+        tracing::warn!(attempt = %attempt, "the provider shows that this call is another's; its report is not used");
+        let detail = if is_too_early {
+            "the call that was named is older than the attempt"
+        } else {
+            "the provider shows another number for the call that was named"
+        };
         let (now, kind) = (scene.now.wall, incidents::Kind::ForeignSid);
         candidates::settle(scene.tx, attempt, &report.sid, candidates::Verdict::Refuted)?;
         return incidents::record(scene.tx, attempt, kind, &report.sid, detail, now);

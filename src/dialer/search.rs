@@ -16,11 +16,12 @@ use super::turn::Seen;
 use crate::clock::Moment;
 use crate::domain::attempt::{Decision, Evidence, StateName};
 use crate::domain::call::{CallSid, Window};
+use crate::domain::clocks;
 use crate::domain::doubt::{Clear, Grade, Patience, Scan, Silence, judge_silence};
 use crate::domain::phone::PhoneNumber;
 use crate::provider::{Answer, MOST_NUMBERS, Page, Search};
 use crate::store::attempts::{self, AttemptId, Source};
-use crate::store::candidates::{self, Candidate, NamedBy};
+use crate::store::candidates::{self, Candidate, NamedBy, Verdict};
 use crate::store::doubts::{self, Decider, Doubt, Look};
 use crate::store::{Result, Tx};
 
@@ -72,32 +73,40 @@ pub(super) fn about_doubts(
 /// Returns one search for the first of these doubts and for as many others as it can serve.
 ///
 /// One or two are asked for by number. More, and those past their horizon, by a scan of everything in their time: only
-/// that can show that the search works, by the other calls in it.
+/// that can show that the search works, by the other calls in it. A doubt that two such scans have not shown is asked
+/// for by number once more, up to now: an order can wait in a queue for longer than anybody thinks.
 fn plan(due: &[(Doubt, PhoneNumber)], patience: &Patience, now: Timestamp) -> Option<Quest> {
     let (first, caller_id) = due.first()?;
-    let mut window = patience.created(first.doubted.sent);
+    let is_last_look = first.grade.is_some();
+    let mut window = created(first, patience, now);
     let mut together = Vec::new();
-    for (doubt, _) in due.iter().filter(|(_, theirs)| theirs == caller_id) {
-        let theirs = patience.created(doubt.doubted.sent);
+    for (doubt, theirs) in due {
+        let other = created(doubt, patience, now);
         let wider = Window {
-            from: window.from.min(theirs.from),
-            to: window.to.max(theirs.to),
+            from: window.from.min(other.from),
+            to: window.to.max(other.to),
         };
         let length = Duration::try_from(wider.to.duration_since(wider.from)).unwrap_or_default();
+        let fits = if is_last_look {
+            together.len() < MOST_NUMBERS
+        } else {
+            other.from <= window.to && length <= LONGEST_WINDOW
+        };
         let is_first = doubt.attempt == first.attempt;
-        if is_first || (theirs.from <= window.to && length <= LONGEST_WINDOW) {
+        let is_alike = theirs == caller_id && doubt.grade.is_some() == is_last_look;
+        if is_first || (is_alike && fits) {
             window = wider;
             together.push(doubt);
         }
     }
     let early = |doubt: &&&Doubt| now < doubt.doubted.settles_at;
-    let by_number = together.len() <= MOST_NUMBERS && together.iter().all(|doubt| early(&doubt));
+    let few = together.len() <= MOST_NUMBERS && together.iter().all(|doubt| early(&doubt));
     let numbers = together.iter().map(|doubt| doubt.number);
     Some(Quest {
         search: Search {
             window,
             caller_id: *caller_id,
-            numbers: if by_number {
+            numbers: if few || is_last_look {
                 numbers.collect()
             } else {
                 Vec::new()
@@ -107,6 +116,18 @@ fn plan(due: &[(Doubt, PhoneNumber)], patience: &Patience, now: Timestamp) -> Op
         scan: Scan::default(),
         page: None,
     })
+}
+
+/// Returns when the call of a doubt may have been created.
+fn created(doubt: &Doubt, patience: &Patience, now: Timestamp) -> Window {
+    let window = patience.created(doubt.doubted.sent);
+    match doubt.grade {
+        None => window,
+        Some(_) => Window {
+            to: window.to.max(after(now, clocks::MAY_DIFFER)),
+            ..window
+        },
+    }
 }
 
 /// Takes in a page: the search goes on with the next one, or is judged.
@@ -156,7 +177,7 @@ pub(super) fn searched(
 /// Judges a search that was read to its end, or as far as it goes.
 fn judge(scene: &mut Scene<'_, '_>, quest: &Quest, scan: &Scan) -> Result<()> {
     let unresolved = doubts::unresolved(scene.tx, &scene.run.assignment.account)?;
-    let mut claims = claims(scene.tx, scan, &unresolved, scene.patience)?;
+    let mut claims = claims(scene, scan, &unresolved)?;
     let asked: HashSet<_> = quest.doubts.iter().collect();
     for doubt in &unresolved {
         let calls = claims.remove(&doubt.attempt).unwrap_or_default();
@@ -185,14 +206,13 @@ struct Claim {
 
 /// Returns for each attempt the calls that may be its.
 fn claims(
-    tx: &Tx<'_>,
+    scene: &Scene<'_, '_>,
     scan: &Scan,
     unresolved: &[Doubt],
-    patience: &Patience,
 ) -> Result<HashMap<AttemptId, Vec<Claim>>> {
     let mut owners: HashMap<CallSid, Vec<AttemptId>> = HashMap::new();
     for doubt in unresolved {
-        let created = patience.created(doubt.doubted.sent);
+        let created = created(doubt, scene.patience, scene.now.wall);
         for call in scan.matching(doubt.number, doubt.caller_id, created) {
             let claimants = owners.entry(call.report.sid.clone()).or_default();
             claimants.push(doubt.attempt);
@@ -202,7 +222,7 @@ fn claims(
     for (sid, claimants) in owners {
         let contested = claimants.len() > 1;
         for attempt in claimants {
-            if !attempts::is_owned_by_another(tx, &sid, attempt)? {
+            if !attempts::is_owned_by_another(scene.tx, &sid, attempt)? {
                 let sid = sid.clone();
                 let claim = Claim { sid, contested };
                 claims.entry(attempt).or_default().push(claim);
@@ -222,7 +242,7 @@ fn judge_doubt(
     let (tx, now) = (scene.tx, scene.now.wall);
     let patience = scene.patience;
     let known = doubts::known_calls(tx, doubt, patience, now)?;
-    let shown = known.iter().filter(|sid| scan.shows(sid)).count();
+    let shown = known.iter().filter(|call| scan.shows(&call.sid)).count();
     let by_window = quest.search.numbers.is_empty();
     let complete_since = scan.complete_since();
     let look = Look {
@@ -239,22 +259,19 @@ fn judge_doubt(
     let again = patience.next_look(&doubt.doubted, now);
     doubts::look_again(tx, doubt.attempt, in_doubt.then_some(again))?;
 
-    if let [claim] = calls
-        && !claim.contested
-        && !candidates::is_refuted(tx, doubt.attempt, &claim.sid)?
-    {
-        return candidates::note(tx, doubt.attempt, &claim.sid, NamedBy::List, now);
-    }
     if !calls.is_empty() {
-        for claim in calls {
-            candidates::keep(tx, doubt.attempt, &claim.sid, now)?;
-        }
-        let ambiguous = Evidence::Ambiguous;
-        return hear::merge(scene, doubt.attempt, &ambiguous, Source::Search).map(drop);
+        return judge_calls(scene, doubt, calls);
     }
-    let Some(at) = complete_since.filter(|_| by_window && in_doubt) else {
+    let Some(at) = complete_since.filter(|_| in_doubt) else {
         return Ok(());
     };
+    if let Some(grade) = doubt.grade {
+        let is_followed = known.iter().any(|call| call.is_later);
+        return absent(scene, doubt.attempt, grade, is_followed);
+    }
+    if !by_window {
+        return Ok(());
+    }
     let all_shown = !known.is_empty() && shown == known.len();
     let grade = if all_shown {
         Grade::Strong
@@ -270,15 +287,54 @@ fn judge_doubt(
             let again = patience.next_look(&doubted, now);
             doubts::look_again(tx, doubt.attempt, Some(again))
         }
-        Silence::Absent(grade) => absent(scene, doubt.attempt, grade),
+        Silence::Absent(grade) => {
+            doubts::note_absent(tx, doubt.attempt, grade)?;
+            doubts::look_again(tx, doubt.attempt, Some(now))
+        }
     }
 }
 
-/// The call is not in the list. A person decides, unless the campaign has said beforehand what strong evidence means.
-fn absent(scene: &mut Scene<'_, '_>, attempt: AttemptId, grade: Grade) -> Result<()> {
-    doubts::note_absent(scene.tx, attempt, grade)?;
+/// Judges calls that may be the one in doubt: a single one is asked about, several are kept for a person.
+fn judge_calls(scene: &mut Scene<'_, '_>, doubt: &Doubt, calls: &[Claim]) -> Result<()> {
+    let (tx, now, attempt) = (scene.tx, scene.now.wall, doubt.attempt);
+    let early = now < doubt.doubted.settles_at;
+    // What turns up outside the time in which it should have been created is for a person to look at.
+    let is_last_look = doubt.grade.is_some();
+    if let [Claim { sid, contested }] = calls
+        && !contested
+        && !is_last_look
+    {
+        match candidates::verdict(tx, attempt, sid)? {
+            None => return candidates::note(tx, attempt, sid, NamedBy::List, now),
+            Some(Verdict::Confirmed) => return Ok(()),
+            Some(Verdict::OneOfSeveral) => return candidates::ask_again(tx, attempt, sid, now),
+            Some(Verdict::Unknown) if early => return candidates::ask_again(tx, attempt, sid, now),
+            // The list shows a call that is not there when it is asked for, or is another's: it contradicts itself.
+            Some(Verdict::Unknown | Verdict::Refuted) => {}
+        }
+    }
+    for claim in calls {
+        candidates::keep(tx, attempt, &claim.sid, now)?;
+    }
+    if early {
+        // The call itself may be under way still, so that its number stays taken.
+        return Ok(());
+    }
+    hear::merge(scene, attempt, &Evidence::Ambiguous, Source::Search).map(drop)
+}
+
+/// The call is not in the list. A person decides, unless the campaign has said beforehand, and says still, what strong
+/// evidence means. That is believed only where a later call was listed: a list that stands still shows no new ones.
+fn absent(
+    scene: &mut Scene<'_, '_>,
+    attempt: AttemptId,
+    grade: Grade,
+    is_followed: bool,
+) -> Result<()> {
     hear::merge(scene, attempt, &Evidence::Absent(grade), Source::Search)?;
-    if grade == Grade::Strong && doubts::may_be_redialled(scene.tx, attempt)? {
+    let says_so = scene.policy.redial_if_proven_not_placed;
+    let proven = grade == Grade::Strong && is_followed;
+    if proven && says_so && doubts::may_be_redialled(scene.tx, attempt)? {
         let decider = Decider {
             by: "exocamp",
             because: "the campaign says `redial-if-proven-not-placed`, and the evidence is strong",

@@ -38,6 +38,9 @@ pub struct Turned {
     pub over: Option<Ending>,
 }
 
+/// No campaign lets it ring for longer; each doubt says itself until when it holds its line.
+const LONGEST_RING: Duration = Duration::from_secs(120);
+
 /// What a turn has read before it acts.
 pub(super) struct Seen<'a> {
     pub(super) campaign: &'a Campaign,
@@ -79,7 +82,7 @@ pub fn turn(
     let campaign = campaigns::get(tx, id)?;
     let holds = LineHolds {
         call: tracking::must_have_ended_after(policy.ring, policy.talk_limit),
-        doubt: doubt::holds_line_for(policy.ring),
+        doubt: doubt::holds_line_for(LONGEST_RING),
     };
     let live = live::count(tx, id, &run.assignment.account, holds, now.wall)?;
     let seen = Seen {
@@ -275,7 +278,7 @@ fn end_wakes_at(run: &Run, now: &Moment) -> Option<Duration> {
     let longest = limits.max_runtime.map(|most| run.began.since_boot + most);
     let since = run.ending.map(|(_, since)| since).or(run.paused_since);
     let followed = since.map(|since| since + ending::FOLLOW_LIVE_CALLS);
-    [until, longest, followed, run.breaker.gives_up_at()]
+    [until, longest, followed]
         .into_iter()
         .flatten()
         .filter(|at| *at > now.since_boot)

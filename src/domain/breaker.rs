@@ -18,7 +18,7 @@ const ENOUGH_DIALS: usize = 200;
 const WINDOW: Duration = Duration::from_secs(600);
 
 /// When trying again has failed for this long, the run gives up.
-pub const GIVES_UP_AFTER: Duration = Duration::from_secs(600);
+const GIVES_UP_AFTER: Duration = Duration::from_secs(600);
 
 /// Doubts this old must have been looked for before another call is tried.
 pub const LOOKED_FOR_AFTER: Duration = Duration::from_secs(120);
@@ -45,6 +45,8 @@ struct Tripped {
     reached: bool,
     /// Whether the one call is under way. Replies to earlier ones say nothing new.
     trying: bool,
+    /// Whether trying has failed for too long.
+    in_vain: bool,
 }
 
 impl Tripped {
@@ -55,6 +57,7 @@ impl Tripped {
             tries: 1,
             reached: false,
             trying: false,
+            in_vain: false,
         }
     }
 
@@ -64,6 +67,8 @@ impl Tripped {
         self.tries += 1;
         self.tries_at = now + wait.min(WAITS[1]);
         (self.reached, self.trying) = (false, false);
+        // Only what has failed counts: nobody may have been due all that time.
+        self.in_vain = now >= self.since + GIVES_UP_AFTER;
     }
 }
 
@@ -76,6 +81,8 @@ pub enum Verdict {
     NeedsGet,
     /// Nobody is called before this time since boot.
     Waits(Duration),
+    /// The one call is under way.
+    Tries,
     /// One call may be tried, alone, as soon as the doubts were looked for.
     MayTry,
     /// Trying has failed for too long.
@@ -83,12 +90,27 @@ pub enum Verdict {
 }
 
 impl Breaker {
-    /// Notes that a call was answered in so many words; if it was the one that was tried, all is well.
+    /// Notes that a call was answered as calls should be; if it was the one that was tried, all is well.
     pub fn answered(&mut self, now: Duration) {
         if self.tripped.is_some_and(|tripped| tripped.trying) {
             *self = Self::default();
         }
         self.note(now, false);
+    }
+
+    /// Notes that a call was answered by a refusal that says nothing of the call, or was not sent at all: if it was the
+    /// one that was tried, nothing is known yet.
+    pub fn not_answered(&mut self, now: Duration) {
+        match self.tripped.as_mut() {
+            Some(tripped) if tripped.trying => tripped.wait(now),
+            Some(_) => {}
+            None => self.note(now, false),
+        }
+    }
+
+    /// Returns whether calls go out one at a time, if at all.
+    pub fn has_tripped(&self) -> bool {
+        self.tripped.is_some()
     }
 
     /// Notes that a call is permitted: if it has tripped, that is the one that is tried.
@@ -125,16 +147,12 @@ impl Breaker {
     pub fn verdict(&self, now: Duration) -> Verdict {
         match self.tripped {
             None => Verdict::Closed,
-            Some(tripped) if now >= tripped.since + GIVES_UP_AFTER => Verdict::GivesUp,
+            Some(tripped) if tripped.in_vain => Verdict::GivesUp,
+            Some(tripped) if tripped.trying => Verdict::Tries,
             Some(tripped) if now < tripped.tries_at => Verdict::Waits(tripped.tries_at),
             Some(tripped) if !tripped.reached => Verdict::NeedsGet,
             Some(_) => Verdict::MayTry,
         }
-    }
-
-    /// Returns when it gives up, if it has tripped.
-    pub fn gives_up_at(&self) -> Option<Duration> {
-        self.tripped.map(|tripped| tripped.since + GIVES_UP_AFTER)
     }
 
     fn note(&mut self, now: Duration, lost: bool) {
@@ -243,6 +261,7 @@ mod tests {
             "an earlier call's reply"
         );
         breaker.tries();
+        assert_eq!(breaker.verdict(second(3)), Verdict::Tries, "one at a time");
         breaker.lost(second(4));
         assert_eq!(breaker.verdict(second(4)), Verdict::Waits(second(6)));
         assert_eq!(breaker.verdict(second(6)), Verdict::NeedsGet);
@@ -259,6 +278,26 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_of_the_call_that_is_tried_is_no_success() {
+        let mut breaker = after("xxx");
+        breaker.reached();
+        breaker.tries();
+        breaker.not_answered(second(3));
+        assert_eq!(breaker.verdict(second(3)), Verdict::Waits(second(5)));
+        assert!(breaker.has_tripped());
+    }
+
+    #[test]
+    fn nobody_due_for_an_hour_is_no_failure() {
+        let mut breaker = after("xxx");
+        breaker.reached();
+        assert_eq!(breaker.verdict(second(3_600)), Verdict::MayTry);
+        breaker.tries();
+        breaker.answered(second(3_601));
+        assert_eq!(breaker.verdict(second(3_601)), Verdict::Closed);
+    }
+
+    #[test]
     fn it_gives_up_after_ten_minutes_of_trying() {
         let mut breaker = after("xxx");
         let (mut now, mut tries) = (second(2), Vec::new());
@@ -268,10 +307,11 @@ mod tests {
                 Verdict::NeedsGet => breaker.reached(),
                 Verdict::MayTry => {
                     tries.push(now.as_secs());
+                    breaker.tries();
                     breaker.lost(now);
                 }
                 Verdict::GivesUp => break,
-                Verdict::Closed => panic!("it closed by itself"),
+                verdict @ (Verdict::Closed | Verdict::Tries) => panic!("{verdict:?}"),
             }
         }
         assert!(now >= second(602), "{now:?}");

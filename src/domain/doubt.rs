@@ -180,7 +180,8 @@ impl Scan {
         let clocks_agree = theirs.is_some_and(|theirs| clocks::disagree(ours, theirs).is_none());
         if self.pages == 0 {
             self.total = total;
-            self.began_at = theirs;
+            // The earlier of the two: neither clock alone may bring the horizon nearer.
+            self.began_at = theirs.map(|theirs| theirs.min(ours));
         }
         // Calls that end while the pages are read change the total: such a scan may have missed one.
         self.has_gaps |= unreadable > 0 || total.is_none() || total != self.total || !clocks_agree;
@@ -382,7 +383,12 @@ mod tests {
             (vec![call("a1")], 0, Some(2), 7),
             (vec![call("b2")], 0, Some(2), 9),
         ]);
-        assert_eq!(whole, Some(at(7)), "as of its first page");
+        assert_eq!(
+            whole,
+            Some(at(0)),
+            "as of its first page, by the clock that is behind"
+        );
+        assert_eq!(scan(&[(vec![], 0, Some(0), -9)]), Some(at(-9)));
         assert_eq!(scan(&[(vec![], 0, Some(0), 0)]), Some(at(0)));
         for (pages, why) in [
             (vec![], "nothing was read"),

@@ -15,6 +15,7 @@ use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
 use crate::domain::attempt::{AttemptState, Decision, Evidence, StateName, merge};
 use crate::domain::call::{CallReport, CallSid, CallStatus};
 use crate::domain::campaign::Policy;
+use crate::domain::clocks;
 use crate::domain::doubt::{self, Patience};
 use crate::domain::pace::LATEST_SEND;
 use crate::domain::phone::PhoneNumber;
@@ -248,11 +249,11 @@ fn note_incident(
 ) -> Result<()> {
     let record = |kind, sid, detail: &str| incidents::record(tx, attempt, kind, sid, detail, now);
     match (&before.state, evidence) {
-        (_, Evidence::Placed(sid)) if is_foreign => record(
-            Kind::ForeignSid,
-            sid,
-            "the reply names a call of another attempt",
-        ),
+        (state, Evidence::Placed(sid)) if state.sid().is_some_and(|own| own != sid) => {
+            let detail =
+                "the reply names another call than the one that was taken for the attempt's";
+            record(Kind::ForeignSid, sid, detail)
+        }
         (_, Evidence::Seen(report)) if is_foreign => {
             let detail = "the call that was named is another attempt's";
             record(Kind::ForeignSid, &report.sid, detail)
@@ -264,6 +265,10 @@ fn note_incident(
         (AttemptState::NotPlaced, Evidence::Seen(report)) => {
             let detail = "the call was placed, and its contact was called again since";
             record(Kind::CallAfterRedial, &report.sid, detail)
+        }
+        (AttemptState::PresumedPlaced, Evidence::Seen(report)) => {
+            let detail = "the call turned up that had been given up; its contact stays done";
+            record(Kind::LateCall, &report.sid, detail)
         }
         (AttemptState::Ended(sid, known), Evidence::Seen(report)) if *sid == report.sid => {
             match &report.status {
@@ -356,7 +361,8 @@ fn move_contact(
             state,
             AttemptState::Accepted(_) | AttemptState::InProgress(_)
         );
-    if !row.is_latest || stays {
+    // What a person has given up stays done: late evidence is never a reason to dial.
+    if !row.is_latest || stays || row.is_given_up {
         return Ok(());
     }
     let class = match evidence {
@@ -397,6 +403,7 @@ struct AttemptRow {
     contact: ContactId,
     charged: u32,
     is_latest: bool,
+    is_given_up: bool,
     send_at: Timestamp,
     accepted_at: Option<Timestamp>,
 }
@@ -404,11 +411,12 @@ struct AttemptRow {
 fn load(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptRow> {
     let mut statement = tx.0.prepare_cached(
         "SELECT attempt.state, attempt.call_sid, attempt.contact_id, contact.charged,
-                contact.last_attempt_id = attempt.id, attempt.accepted_at, attempt.send_at
+                contact.last_attempt_id = attempt.id, attempt.accepted_at, attempt.send_at,
+                contact.state = 'completed' AND contact.reason IS 'presumed_placed'
          FROM attempt JOIN contact ON contact.id = attempt.contact_id WHERE attempt.id = ?1",
     )?;
-    let (name, sid, contact, charged, is_latest, accepted_at, send_at) =
-        statement.query_row([attempt.0], |row| {
+    let (name, sid, contact, charged, is_latest, accepted_at, send_at, is_given_up) = statement
+        .query_row([attempt.0], |row| {
             Ok((
                 row.get::<_, String>(0)?,
                 row.get::<_, Option<String>>(1)?,
@@ -417,6 +425,7 @@ fn load(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptRow> {
                 row.get(4)?,
                 row.get::<_, Option<i64>>(5)?,
                 row.get(6)?,
+                row.get(7)?,
             ))
         })?;
     let sid = sid.map(|sid| word::<CallSid>(&sid)).transpose()?;
@@ -427,6 +436,7 @@ fn load(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptRow> {
         contact: ContactId(contact),
         charged,
         is_latest,
+        is_given_up,
         send_at: from_ms(send_at),
         accepted_at,
     })
@@ -517,6 +527,20 @@ pub fn campaign(tx: &Tx<'_>, attempt: AttemptId) -> Result<CampaignId> {
 /// When there is no such attempt, or the database cannot be read.
 pub fn state(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptState> {
     Ok(load(tx, attempt)?.state)
+}
+
+/// Returns when the call of an attempt can have begun at the earliest, by the provider's clock.
+///
+/// # Errors
+/// When there is no such attempt, or the database cannot be read.
+pub fn earliest_call(tx: &Tx<'_>, attempt: AttemptId) -> Result<Timestamp> {
+    let mut statement =
+        tx.0.prepare_cached("SELECT intent_at FROM attempt WHERE id = ?1")?;
+    let intent_at: i64 = statement.query_row([attempt.0], |row| row.get(0))?;
+    let intent_at = from_ms(intent_at);
+    Ok(intent_at
+        .saturating_sub(clocks::MAY_DIFFER)
+        .unwrap_or(intent_at))
 }
 
 /// Returns the number that an attempt rings.

@@ -284,6 +284,11 @@ impl Store {
     }
 
     fn keep_mark(&mut self, database: String, level: Level) {
+        // A run of another process may have raised it meanwhile.
+        let level = match mark::read(&self.path) {
+            Found::Mark(mark) if mark.database == database => level.max(mark.level),
+            _ => level,
+        };
         match MarkFile::write(&self.path, Mark { database, level }) {
             Ok(mark) => self.mark = Some(mark),
             Err(error) => tracing::warn!("cannot write the mark beside the database: {error}"),

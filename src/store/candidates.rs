@@ -3,7 +3,6 @@
 //! The provider's list names them, a callback does, or a person. Whoever does, the attempt moves only when an
 //! authenticated GET has shown the call with the attempt's number.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -74,21 +73,36 @@ pub enum Verdict {
     Refuted,
     /// The provider does not know it, however often it is asked.
     Unknown,
+    /// It may be the attempt's, and may as well not be: a person looks at it.
+    OneOfSeveral,
 }
 
 impl Verdict {
+    const ALL: [Self; 4] = [
+        Self::Confirmed,
+        Self::Refuted,
+        Self::Unknown,
+        Self::OneOfSeveral,
+    ];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
             Self::Refuted => "refuted",
             Self::Unknown => "unknown",
+            Self::OneOfSeveral => "one_of_several",
         }
     }
 }
 
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+impl FromStr for Verdict {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        Self::ALL
+            .into_iter()
+            .find(|verdict| verdict.as_str() == text)
+            .ok_or(())
     }
 }
 
@@ -271,18 +285,31 @@ pub fn settle(tx: &Tx<'_>, attempt: AttemptId, sid: &CallSid, verdict: Verdict) 
     Ok(())
 }
 
-/// Returns whether asking about this call has shown that it is not the attempt's.
+/// Asks anew about a candidate that the provider did not know, or that could not be told from another before.
+///
+/// # Errors
+/// When the database refuses.
+pub fn ask_again(tx: &Tx<'_>, attempt: AttemptId, sid: &CallSid, now: Timestamp) -> Result<()> {
+    tx.0.execute(
+        "UPDATE candidate SET ask_at = ?3, tries = 0, verdict = NULL
+         WHERE attempt_id = ?1 AND call_sid = ?2 AND verdict IN ('unknown', 'one_of_several')",
+        params![attempt.0, sid.as_str(), to_ms(now)],
+    )?;
+    Ok(())
+}
+
+/// Returns how a candidate stands; `None` while it is asked about, or if nobody has named it.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn is_refuted(tx: &Tx<'_>, attempt: AttemptId, sid: &CallSid) -> Result<bool> {
+pub fn verdict(tx: &Tx<'_>, attempt: AttemptId, sid: &CallSid) -> Result<Option<Verdict>> {
     let mut statement = tx
         .0
         .prepare_cached("SELECT verdict FROM candidate WHERE attempt_id = ?1 AND call_sid = ?2")?;
-    let verdict: Option<Option<String>> = statement
+    let stored: Option<Option<String>> = statement
         .query_row(params![attempt.0, sid.as_str()], |row| row.get(0))
         .optional()?;
-    Ok(verdict.flatten().as_deref() == Some(Verdict::Refuted.as_str()))
+    stored.flatten().map(|text| word(&text)).transpose()
 }
 
 /// Returns the calls that may be an attempt's, those aside that are known not to be.

@@ -236,6 +236,15 @@ const NEIGHBOURS: i64 = 500;
 /// How far outside the time of a doubt a call may have been permitted that should show up in the same scan.
 const NEARBY: Duration = Duration::from_secs(60);
 
+/// A call of the time of a doubt, of whose end we know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KnownCall {
+    /// The call.
+    pub sid: CallSid,
+    /// Whether it was permitted after the one in doubt: a list that shows it has gone on since.
+    pub is_later: bool,
+}
+
 /// Returns the calls of that time and that ExoPhone that we know of, and that must have been listed by now: those that
 /// a search for this doubt has to show if it works at all.
 ///
@@ -246,12 +255,12 @@ pub fn known_calls(
     doubt: &Doubt,
     patience: &Patience,
     now: Timestamp,
-) -> Result<Vec<CallSid>> {
+) -> Result<Vec<KnownCall>> {
     let Some(caller_id) = doubt.caller_id else {
         return Ok(Vec::new());
     };
     let mut statement = tx.0.prepare_cached(
-        "SELECT call_sid FROM attempt
+        "SELECT call_sid, id > ?1 FROM attempt
          WHERE id BETWEEN ?1 - ?2 AND ?1 + ?2 AND caller_id = ?3
            AND state IN ('completed', 'busy', 'no_answer', 'failed', 'canceled')
            AND send_at BETWEEN ?4 AND ?5 AND closed_at <= ?6",
@@ -269,9 +278,16 @@ pub fn known_calls(
             to_ms(latest),
             to_ms(listed)
         ],
-        |row| row.get::<_, String>(0),
+        |row| Ok((row.get::<_, String>(0)?, row.get(1)?)),
     )?;
-    rows.map(|sid| word(&sid?)).collect()
+    rows.map(|row| {
+        let (sid, is_later) = row?;
+        Ok(KnownCall {
+            sid: word(&sid)?,
+            is_later,
+        })
+    })
+    .collect()
 }
 
 /// Returns whether a doubt that is older than this was never looked for since it arose.
@@ -336,7 +352,15 @@ pub fn name_call(
     decider: &Decider<'_>,
     now: Timestamp,
 ) -> Result<()> {
-    check_decidable(tx, attempt, now)?;
+    let state = attempts::state(tx, attempt)?.name();
+    if !matches!(state, StateName::Held | StateName::InDoubt) {
+        let attempt = attempt.0;
+        return Err(StoreError::NotDecidable {
+            attempt,
+            state,
+            until: None,
+        });
+    }
     record_decision(tx, attempt, "placed", Some(sid), decider, now)
 }
 
@@ -375,9 +399,8 @@ pub fn check_decidable(tx: &Tx<'_>, attempt: AttemptId, now: Timestamp) -> Resul
     let state: StateName = word(&state)?;
     let settles_at = from_ms(settles_at);
     match state {
-        StateName::Held => Ok(()),
-        StateName::InDoubt if settles_at <= now => Ok(()),
-        StateName::InDoubt => Err(StoreError::NotDecidable {
+        StateName::Held | StateName::InDoubt if settles_at <= now => Ok(()),
+        StateName::Held | StateName::InDoubt => Err(StoreError::NotDecidable {
             attempt: attempt.0,
             state,
             until: Some(settles_at),
@@ -390,8 +413,8 @@ pub fn check_decidable(tx: &Tx<'_>, attempt: AttemptId, now: Timestamp) -> Resul
     }
 }
 
-/// Returns whether the campaign has said, before this attempt was permitted, that it may be redialled if it is proven
-/// not to have been placed.
+/// Returns whether the campaign said, before this attempt was permitted, that it may be redialled if it is proven not to
+/// have been placed. Whether it still says so is in its policy.
 ///
 /// # Errors
 /// When the database cannot be read.

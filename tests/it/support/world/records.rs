@@ -96,7 +96,7 @@ impl World {
         self.write(|tx| campaigns::remember(tx, campaign, key, value, "asha", now));
     }
 
-    fn doubt(&mut self, national: &str) -> Doubt {
+    pub(crate) fn doubt(&mut self, national: &str) -> Doubt {
         let number = phones::number(national);
         let unresolved = self.write(|tx| doubts::unresolved(tx, ACCOUNT));
         let mut of_number = unresolved
@@ -148,8 +148,8 @@ impl World {
         kinds.map(|kind| kind.as_str().to_owned()).collect()
     }
 
-    /// A person decides that the call in doubt was not placed.
-    pub(crate) fn decide_not_placed(&mut self, national: &str) {
+    /// A person decides about the call in doubt.
+    pub(crate) fn decide(&mut self, national: &str, decision: Decision) {
         let (doubt, now) = (self.doubt(national), self.moment().wall);
         let patience = self.patience.clone();
         self.write(|tx| {
@@ -159,7 +159,6 @@ impl World {
             };
             let (by, because) = ("asha", "she says that nobody called");
             let decider = Decider { by, because };
-            let decision = Decision::NotPlaced;
             doubts::decide(tx, doubt.attempt, decision, &decider, &terms, now)
         });
     }
@@ -179,8 +178,8 @@ impl World {
     }
 
     /// A person says which call it was.
-    pub(crate) fn name_call(&mut self, national: &str, sid: &str) {
-        let (doubt, now) = (self.doubt(national), self.moment().wall);
+    pub(crate) fn name_call_of(&mut self, doubt: &Doubt, sid: &str) {
+        let now = self.moment().wall;
         let sid = sid.parse().unwrap();
         self.write(|tx| candidates::note(tx, doubt.attempt, &sid, NamedBy::Person, now));
     }
