@@ -6,7 +6,7 @@ use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::provider::{self, Provider};
 use super::status::{parse_number, show};
-use super::workspace::Workspace;
+use super::workspace::{Workspace, read};
 use crate::dialer::run::Task;
 use crate::domain::campaign::{CampaignState, NotAName, Policy, Setting};
 use crate::domain::contact::NewContact;
@@ -16,7 +16,7 @@ use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign};
 use crate::store::contacts::{self, Added};
 use crate::store::reports::ContactFilter;
-use crate::store::{Store, live};
+use crate::store::{Store, Tx, live};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Failure> {
     let number = parse_number(&args.number)?;
@@ -33,6 +33,9 @@ pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Fail
         false => Provider::configured(workspace)?,
     };
     let mut store = workspace.open_or_create_store()?;
+    // Whoever is refused leaves no trace in the database.
+    conduct::claim(workspace, &mut store)?;
+    read(&mut store, |tx| refuse_if_live(tx, number))?;
     let campaign = test_campaign(workspace, &mut store, &provider.account)?;
     let _lock = conduct::take_lock(workspace, &mut store, &campaign)?;
     let asks = !args.yes && !workspace.ui.sandbox && workspace.ui.is_interactive();
@@ -82,6 +85,19 @@ fn test_campaign(
     })
 }
 
+/// Refuses a number whose earlier call may still be under way.
+fn refuse_if_live(tx: &Tx<'_>, number: PhoneNumber) -> Result<(), Failure> {
+    if !live::is_live(tx, number)? {
+        return Ok(());
+    }
+    let message = format!(
+        "an earlier call to {} is live or not cleared up",
+        number.masked()
+    );
+    Err(Failure::new(Exit::Doubts, message)
+        .hint("`exocamp settle CAMPAIGN` asks the provider what became of it"))
+}
+
 /// Makes the number the only one that is due.
 fn offer(
     workspace: &Workspace,
@@ -91,14 +107,8 @@ fn offer(
 ) -> Result<(), Failure> {
     let now = workspace.clock.wall();
     store.write(|tx| {
-        if live::is_live(tx, number)? {
-            let message = format!(
-                "an earlier call to {} is live or not cleared up",
-                number.masked()
-            );
-            return Err(Failure::new(Exit::Doubts, message)
-                .hint("`exocamp settle CAMPAIGN` asks the provider what became of it"));
-        }
+        // Somebody may have called in the meantime.
+        refuse_if_live(tx, number)?;
         contacts::cancel_pending(tx, campaign.id)?;
         let contact = NewContact {
             number,

@@ -399,8 +399,9 @@ pub fn check_decidable(tx: &Tx<'_>, attempt: AttemptId, now: Timestamp) -> Resul
     let state: StateName = word(&state)?;
     let settles_at = from_ms(settles_at);
     match state {
-        StateName::Held | StateName::InDoubt if settles_at <= now => Ok(()),
-        StateName::Held | StateName::InDoubt => Err(StoreError::NotDecidable {
+        StateName::Held => Ok(()),
+        StateName::InDoubt if settles_at <= now => Ok(()),
+        StateName::InDoubt => Err(StoreError::NotDecidable {
             attempt: attempt.0,
             state,
             until: Some(settles_at),
