@@ -74,14 +74,22 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
         patience,
         provider_account: provider.account.clone(),
     };
-    let found = conduct::runtime()?.block_on(desk.compare(
-        provider,
-        account,
-        &caller_ids,
-        period,
-        horizon,
-    ))?;
-    desk.conclude(found, standing.of_an_astray())
+    let compared = conduct::runtime()?.block_on(async {
+        let (mut stops, stopped_by) = conduct::listen_for_signals()?;
+        tokio::select! {
+            found = desk.compare(provider, account, &caller_ids, period, horizon) => found.map(Ok),
+            Some(()) = stops.recv() => Ok(Err(stopped_by)),
+        }
+    })?;
+    match compared {
+        Ok(found) => desk.conclude(found, standing.of_an_astray()),
+        Err(stopped_by) => {
+            workspace
+                .ui
+                .note("stopped before the end: nothing was compared");
+            Ok(stopped_by.get().copied().unwrap_or(Exit::Interrupted))
+        }
+    }
 }
 
 /// Returns the period: from the first call on, or from when there could have been one, as far back as the list goes.

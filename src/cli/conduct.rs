@@ -245,7 +245,7 @@ fn remember(
 }
 
 /// The first signal lets open calls be answered, the second leaves at once; a closed terminal counts as SIGTERM.
-fn listen_for_signals() -> Result<(mpsc::Receiver<()>, Arc<OnceLock<Exit>>), Failure> {
+pub(super) fn listen_for_signals() -> Result<(mpsc::Receiver<()>, Arc<OnceLock<Exit>>), Failure> {
     let (ask, asked) = mpsc::channel(2);
     let first = Arc::new(OnceLock::new());
     for (kind, exit) in [

@@ -77,3 +77,32 @@ fn a_second_ctrl_c_leaves_at_once_and_the_open_attempt_in_doubt() {
     assert_eq!(summary["counts"]["pending"], 2);
     assert_eq!(exotel.ledger().len(), 1);
 }
+
+#[test]
+fn an_audit_that_is_stopped_says_so_and_compares_nothing() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let mut folder = Folder::calling(&exotel);
+    folder.import_people("leads", 2);
+    folder.run(&format!("start leads {FAST}")).exits(0);
+    let slow = Exotel::start("--fault get-slow=100% --slow 50s");
+    for (name, value) in slow.environment() {
+        folder.set(name, value);
+    }
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+        let mut running = folder.spawn("audit leads");
+        eventually("its end", || {
+            // Before it listens, a signal ends it as it ends any program.
+            std::thread::sleep(Duration::from_millis(300));
+            running.signal(signal);
+            std::thread::sleep(Duration::from_millis(100));
+            running.has_ended().then_some(())
+        });
+        let ran = running.end().exits(code);
+        assert!(
+            ran.stderr.contains("nothing was compared"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(ran.stdout, "");
+    }
+}
