@@ -24,7 +24,7 @@ use crate::domain::attempt::Evidence;
 use crate::domain::audit::{self, Audit, LIST_GOES_BACK, Reading, What};
 use crate::domain::call::{ListedCall, Window};
 use crate::domain::campaign::Policy;
-use crate::domain::clocks;
+use crate::domain::clocks::{self, earlier};
 use crate::domain::doubt::Patience;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::rejection::Blame;
@@ -94,9 +94,8 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
 
 /// Returns the period: from the first call on, or from when there could have been one, as far back as the list goes.
 fn period(campaign: &Campaign, extent: &Extent, now: Timestamp) -> Window {
-    let back = |at: Timestamp, by: Duration| at.saturating_sub(by).unwrap_or(at);
     let first = extent.first_intent_at.unwrap_or(campaign.created_at);
-    let from = back(first, clocks::MAY_DIFFER).max(back(now, LIST_GOES_BACK));
+    let from = earlier(first, clocks::MAY_DIFFER).max(earlier(now, LIST_GOES_BACK));
     Window {
         from: from.min(now),
         to: now,

@@ -16,7 +16,7 @@ use super::turn::Seen;
 use crate::clock::Moment;
 use crate::domain::attempt::{Decision, Evidence, StateName};
 use crate::domain::call::{CallSid, Window};
-use crate::domain::clocks;
+use crate::domain::clocks::{self, earlier, later};
 use crate::domain::doubt::{Clear, Grade, Patience, Scan, Silence, judge_silence};
 use crate::domain::phone::PhoneNumber;
 use crate::provider::{Answer, MOST_NUMBERS, Page, Search};
@@ -53,7 +53,7 @@ pub(super) fn about_doubts(
     let mut due = Vec::new();
     for doubt in doubts::due(tx, seen.campaign.id, now.wall)? {
         let caller_id = doubt.caller_id.or(seen.policy.caller_id);
-        let too_old = doubt.doubted.sent.to < now.wall.saturating_sub(OLDEST).unwrap_or(now.wall);
+        let too_old = doubt.doubted.sent.to < earlier(now.wall, OLDEST);
         match caller_id {
             Some(caller_id) if !too_old => due.push((doubt, caller_id)),
             // Nothing can be looked for any more: a person decides.
@@ -64,7 +64,7 @@ pub(super) fn about_doubts(
         return Ok(None);
     };
     for attempt in &quest.doubts {
-        doubts::look_again(tx, *attempt, Some(after(now.wall, ANSWERED_WITHIN)))?;
+        doubts::look_again(tx, *attempt, Some(later(now.wall, ANSWERED_WITHIN)))?;
     }
     run.is_searching = true;
     Ok(Some(Effect::Search(Box::new(quest))))
@@ -124,7 +124,7 @@ fn created(doubt: &Doubt, patience: &Patience, now: Timestamp) -> Window {
     match doubt.grade {
         None => window,
         Some(_) => Window {
-            to: window.to.max(after(now, clocks::MAY_DIFFER)),
+            to: window.to.max(later(now, clocks::MAY_DIFFER)),
             ..window
         },
     }
@@ -148,7 +148,7 @@ pub(super) fn searched(
                 AFTER_A_FAILURE
             };
             for attempt in &quest.doubts {
-                doubts::look_again(scene.tx, *attempt, Some(after(scene.now.wall, wait)))?;
+                doubts::look_again(scene.tx, *attempt, Some(later(scene.now.wall, wait)))?;
             }
             return trouble::look_up_failed(scene, &[], failure);
         }
@@ -405,8 +405,4 @@ pub(super) fn next_at(tx: &Tx<'_>, run: &Run, now: &Moment) -> Result<Option<Dur
         .flatten()
         .min()
         .map(|at| now.since_boot_at(at)))
-}
-
-fn after(at: Timestamp, by: Duration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(at)
 }

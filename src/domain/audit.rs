@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::call::{CallReport, CallSid, CallStatus, ListedCall, Outcome, Window};
+use super::clocks::{earlier, later};
 use super::phone::PhoneNumber;
 use super::tracking::PRICE_SETTLES_AFTER;
 
@@ -345,14 +346,6 @@ fn is_same_price(one: &str, other: &str) -> bool {
         (Some(one), Some(other)) => (one - other).abs() < 1e-9,
         _ => one == other,
     }
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(at)
-}
-
-fn earlier(at: Timestamp, by: Duration) -> Timestamp {
-    at.saturating_sub(by).unwrap_or(at)
 }
 
 #[cfg(test)]

@@ -24,6 +24,16 @@ pub fn disagree(ours: Timestamp, theirs: Timestamp) -> Option<i64> {
     (apart.unsigned_abs() > MAY_DIFFER).then_some(apart.as_secs())
 }
 
+/// Returns the moment that much later, or the same one where there is no later one.
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(at)
+}
+
+/// Returns the moment that much earlier, or the same one where there is no earlier one.
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.saturating_sub(by).unwrap_or(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::call::{CallSid, ListedCall, Window};
-use super::clocks;
+use super::clocks::{self, earlier, later};
 use super::phone::PhoneNumber;
 
 /// How long lost calls are given to show up, and how often is looked.
@@ -116,7 +116,8 @@ pub struct Clear {
 /// How much the absence of a call is worth.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Grade {
-    /// Nothing that we know of was there to be shown: the search itself may not work.
+    /// The search itself may not work: nothing that we know of was there to be shown, or not all of it was, or not in
+    /// both scans.
     Weak,
     /// All other calls of that time that we know of were shown.
     Strong,
@@ -272,14 +273,6 @@ pub fn judge_silence(doubted: &Doubted, scan: Clear, patience: &Patience) -> Sil
 /// Returns how long a doubt holds its line: as long as its call may ring, and two minutes more.
 pub fn holds_line_for(ring: Duration) -> Duration {
     ring + Duration::from_secs(120)
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(at)
-}
-
-fn earlier(at: Timestamp, by: Duration) -> Timestamp {
-    at.saturating_sub(by).unwrap_or(at)
 }
 
 #[cfg(test)]

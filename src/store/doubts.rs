@@ -11,6 +11,7 @@ use super::contacts::number_of;
 use super::{Result, StoreError, Tx, at_most_one, exactly_one, from_ms, to_ms, word};
 use crate::domain::attempt::{Decision, Evidence, StateName};
 use crate::domain::call::{CallSid, Window};
+use crate::domain::clocks::{earlier, later};
 use crate::domain::doubt::{Clear, Doubted, Grade, Patience};
 use crate::domain::phone::PhoneNumber;
 
@@ -57,7 +58,7 @@ pub(super) fn open(
     let horizon = terms.patience.horizon(ring, talk_limit);
     let doubted = Doubted {
         sent: Window { from, to },
-        settles_at: to.saturating_add(horizon).unwrap_or(to),
+        settles_at: later(to, horizon),
         clear: None,
     };
     tx.0.execute(
@@ -266,9 +267,9 @@ pub fn known_calls(
            AND send_at BETWEEN ?4 AND ?5 AND closed_at <= ?6",
     )?;
     let Window { from, to } = doubt.doubted.sent;
-    let earliest = from.saturating_sub(NEARBY).unwrap_or(from);
-    let latest = to.saturating_add(NEARBY).unwrap_or(to);
-    let listed = now.saturating_sub(patience.record_lag).unwrap_or(now);
+    let earliest = earlier(from, NEARBY);
+    let latest = later(to, NEARBY);
+    let listed = earlier(now, patience.record_lag);
     let rows = statement.query_map(
         params![
             doubt.attempt.0,
