@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::args;
 use super::failure::{Exit, Failure};
 use super::patience;
-use super::view::clock_time;
+use super::view::{clock_time, typed_name};
 use super::workspace::{Workspace, astray, read};
 use crate::store::audits;
 use crate::store::binding::{self, Adoption, Behind, Standing};
@@ -77,7 +77,7 @@ fn unsure(
             let listed_at = standing
                 .marked_at
                 .and_then(|at| at.checked_add(listed_after).ok());
-            let how = format!("`exocamp audit {}`", quoted(&name));
+            let how = format!("`exocamp audit {}`", typed_name(&name));
             let reason = match audits::latest(tx, campaign.id, &stands)? {
                 None => format!("people may have been called who are pending here: {how}"),
                 Some(audit) if !audit.is_complete => {
@@ -101,15 +101,6 @@ fn unsure(
         }
         Ok(unsure)
     })
-}
-
-/// Returns a name as it can be typed.
-fn quoted(name: &str) -> String {
-    if name.contains(' ') {
-        format!("'{name}'")
-    } else {
-        name.to_owned()
-    }
 }
 
 /// Somebody may have put a file in the place of one that is in use.
