@@ -46,7 +46,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<Exit, Failure> {
         Format::Table => {
             let columns = [
                 Column::Text("Campaign"),
-                Column::Text("Status"),
+                Column::Word("Status"),
                 Column::Text("Owner"),
                 Column::Number("Total"),
                 Column::Number("Pending"),
@@ -55,8 +55,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<Exit, Failure> {
                 Column::Number("Failed"),
                 Column::Number("Skipped"),
                 Column::Number("Held"),
-                Column::Text("Created"),
-                Column::Text("Started"),
+                Column::Word("Created"),
+                Column::Word("Started"),
             ];
             let now = workspace.clock.wall();
             let rows: Vec<_> = campaigns

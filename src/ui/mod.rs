@@ -9,6 +9,7 @@ pub mod table;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
+use rustix::termios::tcgetwinsize;
 
 /// What writing to a terminal that was closed gives.
 const IO_ERROR: i32 = rustix::io::Errno::IO.raw_os_error();
@@ -129,12 +130,12 @@ impl Ui {
 
     /// Says something that somebody should look at.
     pub fn warn(&self, text: &str) {
-        say(AnsiColor::Yellow.on_default().bold(), "warning: ", text);
+        say_wrapped(AnsiColor::Yellow.on_default().bold(), "warning: ", text);
     }
 
     /// Says what to do next.
     pub fn hint(&self, text: &str) {
-        say(AnsiColor::Cyan.on_default().bold(), "hint: ", text);
+        say_wrapped(AnsiColor::Cyan.on_default().bold(), "hint: ", text);
     }
 
     /// Says what failed, and beneath it why.
@@ -214,6 +215,19 @@ fn say(style: Style, label: &str, text: &str) {
         let mut err = anstream::stderr().lock();
         let _ = writeln!(err, "{style}{label}{style:#}{text}");
     });
+}
+
+/// The same on lines that are broken between words, if a person looks at them.
+fn say_wrapped(style: Style, label: &str, text: &str) {
+    let size = io::stderr()
+        .is_terminal()
+        .then(|| tcgetwinsize(io::stderr()));
+    let width = match size {
+        Some(Ok(size)) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => return say(style, label, text),
+    };
+    let lines = wrapped(label, text, width);
+    say(style, label, lines[label.len()..].trim_end());
 }
 
 /// Where log lines go: standard error, beside the progress bar.

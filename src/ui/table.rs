@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal as _;
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, TableStyle};
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width,
+};
 
 use super::harmless;
 
@@ -13,31 +15,48 @@ const UNDERLINED_HEADER: TableStyle =
 /// A column's title and the side its cells lean to.
 #[derive(Clone, Copy, Debug)]
 pub enum Column {
-    /// Text, to the left.
+    /// Text, to the left; broken where there is no room.
     Text(&'static str),
-    /// Numbers, to the right.
+    /// A word, a time or a telephone number, to the left; never broken.
+    Word(&'static str),
+    /// Numbers, to the right; never broken.
     Number(&'static str),
 }
 
 impl Column {
     fn title(self) -> &'static str {
         match self {
-            Self::Text(title) | Self::Number(title) => title,
+            Self::Text(title) | Self::Word(title) | Self::Number(title) => title,
         }
     }
 }
 
+/// What a column of text is left at least, where there is little room.
+const LEAST_TEXT: u16 = 7;
+
+/// No word of ours is longer; what comes from outside may be, and is broken then.
+const MOST_UNBROKEN: u16 = 40;
+
+/// Returns whether tables are drawn for a person.
+pub fn is_drawn() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// Returns rows as a table for where standard output goes.
 pub fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
-    if std::io::stdout().is_terminal() {
-        drawn(columns, rows)
+    if is_drawn() {
+        drawn(columns, rows, None)
     } else {
         tabbed(columns, rows)
     }
 }
 
-fn drawn(columns: &[Column], rows: &[Vec<String>]) -> String {
+/// Draws a table as wide as the terminal, unless a width is given.
+fn drawn(columns: &[Column], rows: &[Vec<String>], width: Option<u16>) -> String {
     let mut table = comfy_table::Table::new();
+    if let Some(width) = width {
+        table.set_width(width);
+    }
     table
         .load_style(UNDERLINED_HEADER)
         .set_content_arrangement(ContentArrangement::Dynamic);
@@ -46,13 +65,56 @@ fn drawn(columns: &[Column], rows: &[Vec<String>]) -> String {
         let cells = columns.iter().zip(row).map(|(column, text)| {
             let cell = Cell::new(harmless(text));
             match column {
-                Column::Text(_) => cell,
+                Column::Text(_) | Column::Word(_) => cell,
                 Column::Number(_) => cell.set_alignment(CellAlignment::Right),
             }
         });
         table.add_row(cells);
     }
+    // The space between columns is given up first, and whole titles after it.
+    let room = table.width().map_or(usize::MAX, usize::from);
+    let layouts = [
+        ((1, 1), true),
+        ((0, 1), true),
+        ((0, 0), true),
+        ((0, 0), false),
+    ];
+    let layouts = layouts.map(|((left, right), titles)| {
+        let least = least_widths(columns, rows, titles);
+        let widths: Vec<_> = least.map(|least| left + least + right).collect();
+        ((left, right), widths)
+    });
+    let fits = |widths: &[u16]| {
+        let letters: usize = widths.iter().copied().map(usize::from).sum();
+        letters + widths.len().saturating_sub(1) <= room
+    };
+    let fitting = layouts.iter().position(|(_, widths)| fits(widths));
+    let (padding, widths) = &layouts[fitting.unwrap_or(3)];
+    for (column, least) in table.column_iter_mut().zip(widths) {
+        column.set_padding(*padding);
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*least)));
+    }
     format!("{table}\n")
+}
+
+/// Returns how many letters each column needs so that nothing is broken that must not be.
+fn least_widths(
+    columns: &[Column],
+    rows: &[Vec<String>],
+    with_titles: bool,
+) -> impl Iterator<Item = u16> {
+    columns.iter().enumerate().map(move |(index, column)| {
+        let title = with_titles.then(|| column.title());
+        let cells = rows.iter().filter_map(|row| row.get(index));
+        let texts = cells.map(String::as_str).chain(title);
+        let widest = texts.map(|text| text.chars().count()).max();
+        let most = match column {
+            Column::Text(_) => LEAST_TEXT,
+            Column::Word(_) | Column::Number(_) => MOST_UNBROKEN,
+        };
+        let widest = u16::try_from(widest.unwrap_or_default()).unwrap_or(most);
+        widest.clamp(1, most)
+    })
 }
 
 fn tabbed(columns: &[Column], rows: &[Vec<String>]) -> String {
@@ -120,6 +182,56 @@ mod tests {
             tabbed(&columns, &rows),
             "number\tnext_attempt\n+919876500000\ta\u{FFFD}b\n"
         );
+    }
+
+    #[test]
+    fn where_there_is_little_room_text_is_broken_and_nothing_else() {
+        let columns = [
+            Column::Word("Number"),
+            Column::Text("Name"),
+            Column::Word("State"),
+            Column::Word("Outcome"),
+            Column::Number("Attempts"),
+            Column::Word("Called"),
+            Column::Number("Length"),
+            Column::Text("Note"),
+        ];
+        let row = [
+            "+919876500000",
+            "Asha Kulkarni",
+            "completed",
+            "no-answer",
+            "3",
+            "05 Mar 10:24",
+            "125s",
+            "no reply in time: next 06 Mar 10:24",
+        ];
+        let rows = [row.map(str::to_owned).to_vec()];
+        for width in [60, 80, 100] {
+            let table = drawn(&columns, &rows, Some(width));
+            for whole in [
+                "+919876500000",
+                "completed",
+                "no-answer",
+                "05 Mar 10:24",
+                "125s",
+            ] {
+                assert!(table.contains(whole), "{whole} at {width}:\n{table}");
+            }
+            let widest = table.lines().map(|line| line.chars().count()).max();
+            assert!(width < 80 || widest <= Some(width.into()), "{table}");
+        }
+        let table = drawn(&columns, &rows, Some(80));
+        let lines: Vec<_> = table.lines().map(str::trim_end).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        Number        Name     State     Outcome   Attempts Called       Length Note
+        ────────────────────────────────────────────────────────────────────────────────
+        +919876500000 Asha     completed no-answer        3 05 Mar 10:24   125s no reply
+                      Kulkarni                                                  in time:
+                                                                                next 06
+                                                                                Mar
+                                                                                10:24
+        ");
     }
 
     #[test]

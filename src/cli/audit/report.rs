@@ -206,11 +206,11 @@ impl Report<'_> {
 }
 
 const COLUMNS: [Column; 6] = [
-    Column::Text("Number"),
+    Column::Word("Number"),
     Column::Text("Sid"),
     Column::Text("Found"),
-    Column::Text("When"),
-    Column::Text("Outcome"),
+    Column::Word("When"),
+    Column::Word("Outcome"),
     Column::Text("Note"),
 ];
 
