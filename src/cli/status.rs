@@ -104,8 +104,8 @@ pub(super) fn show(
 
 fn incidents_as_table(workspace: &Workspace, incidents: &[Incident]) -> String {
     let columns = [
-        Column::Text("Incident"),
-        Column::Text("Number"),
+        Column::Word("Incident"),
+        Column::Word("Number"),
         Column::Number("Attempt"),
         Column::Text("Call"),
         Column::Text("What"),
@@ -185,12 +185,12 @@ pub(super) fn sum(counts: &Counts) -> String {
 
 fn as_table(workspace: &Workspace, contacts: Vec<ContactReport>) -> String {
     let columns = [
-        Column::Text("Number"),
+        Column::Word("Number"),
         Column::Text("Name"),
-        Column::Text("State"),
-        Column::Text("Outcome"),
+        Column::Word("State"),
+        Column::Word("Outcome"),
         Column::Number("Attempts"),
-        Column::Text("Called"),
+        Column::Word("Called"),
         Column::Number("Length"),
         Column::Text("Note"),
     ];
@@ -232,11 +232,12 @@ fn note(workspace: &Workspace, contact: &ContactReport) -> String {
         .next_attempt_at
         .filter(|at| *at > now)
         .map(|at| format!("next {}", clock_time(at, now)));
-    // `retry` says no more than the time of the next attempt does.
-    let reason = contact
-        .reason
-        .clone()
-        .filter(|reason| reason != Reason::Retry.as_str());
+    // `retry` says no more than the time of the next attempt does, and `in_doubt` no more than why it is.
+    let says_more = |reason: &str| {
+        let is_told = reason == Reason::InDoubt.as_str() && contact.call_error.is_some();
+        reason != Reason::Retry.as_str() && !is_told
+    };
+    let reason = contact.reason.clone().filter(|reason| says_more(reason));
     let parts: Vec<_> = [reason, contact.call_error.clone(), next]
         .into_iter()
         .flatten()
