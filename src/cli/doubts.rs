@@ -3,6 +3,8 @@
 mod resolve;
 mod sentence;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use super::args;
@@ -48,7 +50,9 @@ fn list(workspace: &Workspace, args: &args::DoubtsList) -> Result<Exit, Failure>
             if waiting.is_empty() {
                 ui.note("nothing is in doubt");
             }
-            ui.data(&as_table(workspace, &waiting))?;
+            // A terminal has little room, and a campaign that was just typed need not be said. Programs count columns.
+            let with_campaign = args.campaign.is_none() || !table::is_drawn();
+            ui.data(&as_table(workspace, &waiting, with_campaign))?;
         }
     }
     advise(workspace, &waiting);
@@ -62,16 +66,34 @@ fn advise(workspace: &Workspace, waiting: &[Waiting]) {
         return;
     }
     let now = workspace.clock.wall();
-    let mut to_look_for: Vec<_> = waiting
+    let to_look_for: BTreeSet<_> = waiting
         .iter()
         .filter(|doubt| doubt.search.look_at.is_some_and(|at| at <= now))
         .map(|doubt| typed_name(&doubt.campaign_name))
         .collect();
-    to_look_for.dedup();
     for name in to_look_for {
         ui.hint(&format!("`exocamp settle {name}` looks for them now"));
     }
-    let held = waiting.iter().filter(|doubt| is_held(doubt)).count() as u64;
+    let mut held = 0;
+    let mut asked: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for doubt in waiting.iter().filter(|doubt| is_held(doubt)) {
+        match candidates(doubt).find(|call| call.standing == Standing::Asked) {
+            Some(call) => asked
+                .entry(typed_name(&doubt.campaign_name))
+                .or_default()
+                .push(&call.sid),
+            None => held += 1,
+        }
+    }
+    for (name, sids) in asked {
+        let calls = match sids.as_slice() {
+            [sid] => format!("call {sid}"),
+            _ => counted(sids.len() as u64, "call"),
+        };
+        ui.hint(&format!(
+            "exocamp asks Exotel about {calls}; `exocamp settle {name}` asks now"
+        ));
+    }
     if held > 0 {
         let (wait, them) = match held {
             1 => ("waits", "it"),
@@ -95,27 +117,32 @@ fn candidates(doubt: &Waiting) -> impl Iterator<Item = &NamedCall> {
     named.filter(|call| call.standing != Standing::Refuted)
 }
 
-fn as_table(workspace: &Workspace, waiting: &[Waiting]) -> String {
-    let columns = [
+fn as_table(workspace: &Workspace, waiting: &[Waiting], with_campaign: bool) -> String {
+    let mut columns = vec![
         Column::Number("Attempt"),
-        Column::Text("Campaign"),
-        Column::Text("Number"),
-        Column::Text("Sent"),
-        Column::Text("State"),
+        Column::Word("Number"),
+        Column::Word("Sent"),
+        Column::Word("State"),
         Column::Text("Evidence"),
     ];
+    if with_campaign {
+        columns.insert(1, Column::Text("Campaign"));
+    }
     let now = workspace.clock.wall();
     let rows: Vec<_> = waiting
         .iter()
         .map(|doubt| {
-            vec![
+            let mut row = vec![
                 doubt.attempt.to_string(),
-                doubt.campaign_name.clone(),
                 doubt.number.to_string(),
                 clock_time(doubt.sent_at, now),
                 doubt.state.as_str().replace('_', " "),
                 sentence::of(doubt, now),
-            ]
+            ];
+            if with_campaign {
+                row.insert(1, doubt.campaign_name.clone());
+            }
+            row
         })
         .collect();
     table::table(&columns, &rows)

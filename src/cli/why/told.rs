@@ -172,6 +172,15 @@ fn kept_back(chapter: &Chapter) -> String {
 }
 
 fn next_of_a_doubt(attempt: &AttemptStory, name: &str, now: Timestamp) -> String {
+    let is_open = matches!(attempt.state, StateName::InDoubt | StateName::Held);
+    if let Some(call) = attempt.named.iter().find(|call| is_asked(call))
+        && is_open
+    {
+        return format!(
+            "exocamp asks Exotel about call {}; `exocamp settle {name}` asks now.",
+            call.sid
+        );
+    }
     let id = attempt.attempt;
     let decide = format!(
         "look in Exotel's own call log, then `exocamp doubts resolve {id}` with `--placed SID`, `--not-placed` or `--give-up`"
@@ -203,6 +212,10 @@ fn next_of_a_doubt(attempt: &AttemptStory, name: &str, now: Timestamp) -> String
         }
         _ => "waits for the end of the call.".to_owned(),
     }
+}
+
+fn is_asked(call: &NamedCall) -> bool {
+    call.standing == Standing::Asked
 }
 
 /// Returns all that happened about an attempt, in order.

@@ -329,6 +329,28 @@ fn somebody_held_because_two_calls_may_be_theirs() {
 }
 
 #[test]
+fn nobody_has_to_decide_while_exotel_is_asked_about_a_call() {
+    let mut named = absent(StateName::Held);
+    named.named.push(NamedCall {
+        sid: sid("c3"),
+        by: NamedBy::Person,
+        at: at("11:00:00"),
+        standing: Standing::Asked,
+    });
+    let next = |named: &AttemptStory| {
+        let reason = Some(Reason::InDoubt);
+        let told = told_one(ContactState::Held, reason, vec![named.clone()]);
+        told.split_once("  Next: ").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        next(&named),
+        "exocamp asks Exotel about call c3; `exocamp settle 'march reminders'` asks now.\n"
+    );
+    named.named[0].standing = Standing::Unknown;
+    assert!(next(&named).starts_with("a person has to decide: "));
+}
+
+#[test]
 fn somebody_who_was_called_again_after_a_decision() {
     let again = ended(
         19,
