@@ -36,9 +36,11 @@ pub(super) fn run(workspace: &Workspace, args: &args::Adopt) -> Result<Exit, Fai
         "" if unsure.is_empty() => "every campaign was audited, without a difference",
         "" => {
             let message = "nobody has said why it is safe to go on with this database";
-            return Err(Failure::new(Exit::Usage, message).hint(
-                "audit its campaigns; where that does not settle it, `exocamp adopt --because 'TEXT'` with what you have found",
-            ));
+            let can_ask = workspace.ui.is_interactive() && workspace.ui.is_watched();
+            let yes = if can_ask { "" } else { " --yes" };
+            return Err(Failure::new(Exit::Usage, message).hint(format!(
+                "audit its campaigns; where that does not settle it, `exocamp adopt --because 'TEXT'{yes}` with what you have found"
+            )));
         }
         said => said,
     };

@@ -75,8 +75,15 @@ fn a_backup_calls_nobody_until_it_is_adopted() {
     warning: this database is an older copy, behind its mark by [N] events
     people may have been called who are pending here: `exocamp audit leads`
     error: nobody has said why it is safe to go on with this database
-    hint: audit its campaigns; where that does not settle it, `exocamp adopt --because 'TEXT'` with what you have found
+    hint: audit its campaigns; where that does not settle it, `exocamp adopt --because 'TEXT' --yes` with what you have found
     ");
+    let ran = folder.run("adopt --because ok").exits(2);
+    assert!(
+        ran.stderr
+            .ends_with("hint: say so beforehand with `--yes`\n"),
+        "{}",
+        ran.stderr
+    );
     let because = ["adopt", "--because", "number 2 and 3 were told in person"];
     let ran = folder.run_words(&because).exits(2);
     assert!(ran.stderr.contains("hint: say so beforehand with `--yes`"));
@@ -149,7 +156,7 @@ fn an_audit_shows_whom_a_backup_would_call_again_and_adopting_wants_to_know_why_
     warning: this database is an older copy, behind its mark by [N] events
     the audit of `leads` has found differences (2): `exocamp audit leads` shows them
     error: nobody has said why it is safe to go on with this database
-    hint: audit its campaigns; where that does not settle it, `exocamp adopt --because 'TEXT'` with what you have found
+    hint: audit its campaigns; where that does not settle it, `exocamp adopt --because 'TEXT' --yes` with what you have found
     ");
     folder
         .run("adopt --yes --because both-were-told-in-person")
