@@ -264,8 +264,10 @@ pub(super) struct Call {
 }
 
 const DOUBTS_HELP: &str = "\
-A doubt is an attempt whose reply was lost: its call may have been placed, or not. Nobody is called again because of
-it. exocamp looks for the call in Exotel's list by itself; what it cannot find for certain is held for a person.";
+A doubt is an attempt whose reply was lost: its call may have been placed, or
+not. Nobody is called again because of it. exocamp looks for the call in
+Exotel's list by itself; what it cannot find for certain, it holds for a
+person.";
 
 #[derive(Subcommand, Debug)]
 #[command(after_help = DOUBTS_HELP)]
@@ -284,9 +286,9 @@ pub(super) struct DoubtsList {
 
 const RESOLVE_HELP: &str = "\
 Examples:
-  exocamp doubts resolve 12 --placed 0a1b2c3d4e5f --because 'it is in the call log, 10:31'
-  exocamp doubts resolve 12 13 --not-placed --count 2 --because 'neither is in the call log'
-  exocamp doubts resolve --campaign leads --give-up --because 'not worth the time'";
+  exocamp doubts resolve 12 --placed 0a1b2c3d4e5f --because 'call log, 10:31'
+  exocamp doubts resolve 12 13 --not-placed --count 2 --because 'not listed'
+  exocamp doubts resolve --campaign leads --give-up --count 9 --because old";
 
 #[derive(Args, Debug)]
 #[command(after_help = RESOLVE_HELP)]
@@ -294,6 +296,7 @@ pub(super) struct DoubtsResolve {
     /// The attempts, as `exocamp doubts list` names them
     #[arg(
         value_name = "ATTEMPT",
+        value_parser = an_attempt,
         required_unless_present = "campaign",
         conflicts_with = "campaign"
     )]
@@ -346,16 +349,19 @@ const SANDBOX_HELP: &str = "\
 Fates decide by the number, faults by chance. A fate or fault is one of
   completed busy no-answer failed canceled   how the call ends (fates only)
   ndnc bad-number refused kyc balance        refusals; no call is placed
-  429 unavailable error-in-200 redirect 503  other answers without a call (503: a bare HTML page)
+  429 unavailable error-in-200 redirect 503  other answers without a call
+                                             (503: a bare HTML page)
   lost-request                               cut off before anything is placed
-  lost-reply truncated xml slow 503-placed   the call is placed, and the reply is lost, cut, XML, late or a 503
+  lost-reply truncated xml slow 503-placed   the call is placed, and the reply
+                                             is lost, cut, XML, late or a 503
 Faults of look-ups: get-503 get-429 get-truncated get-slow get-lost
-  get-short-list                             a page of the list lacks rows, and the next page
+  get-short-list                             a page of the list lacks rows,
+                                             and the next page
 Faults of callbacks: late-callback duplicate-callback missing-callback
 
 Examples:
   exocamp sandbox --fate 07=busy --fate 99=lost-reply
-  exocamp sandbox --fault lost-reply=5% --fault 503=1% --hold 20s..60s --lines 10";
+  exocamp sandbox --fault lost-reply=5% --fault 503=1% --hold 20s..60s";
 
 #[derive(Args, Debug)]
 #[command(after_help = SANDBOX_HELP)]
@@ -404,6 +410,11 @@ pub(super) struct Sandbox {
 fn a_delay(text: &str) -> Result<Duration, String> {
     length(text, Duration::from_millis(1), Duration::from_secs(86_400))
         .map_err(|error| error.to_string())
+}
+
+fn an_attempt(text: &str) -> Result<i64, String> {
+    let attempt = text.parse().ok().filter(|attempt| *attempt > 0);
+    attempt.ok_or_else(|| format!("`{text}` is no attempt; `exocamp doubts list` shows them"))
 }
 
 fn any_length(text: &str) -> Result<Duration, String> {
