@@ -157,9 +157,10 @@ impl Desk<'_> {
             watch: &mut watch,
             progress: Progress::default(),
         };
+        let refused = |it| failure(&self.campaign, it);
         let windows = audit::walk(period, horizon);
         let shown = reader.scan(caller_ids, &windows).await;
-        let shown = shown.map_err(failure).inspect_err(|_| view.finish())?;
+        let shown = shown.map_err(refused).inspect_err(|_| view.finish())?;
         let reading = Reading {
             began_at: period.to,
             record_lag: self.patience.record_lag,
@@ -173,7 +174,7 @@ impl Desk<'_> {
         let sids = account.sids_per_look_up();
         let named = reader.by_name(&missing, &windows, sids).await;
         view.finish();
-        let calls: Vec<ListedCall> = [shown.calls, named.map_err(failure)?].concat();
+        let calls: Vec<ListedCall> = [shown.calls, named.map_err(refused)?].concat();
         Ok(Found {
             audit: audit::compare(&ledger, &calls, reading),
             period,
@@ -274,7 +275,7 @@ fn line(progress: Progress) -> String {
     )
 }
 
-fn failure(failure: AuditFailure) -> Failure {
+fn failure(campaign: &Campaign, failure: AuditFailure) -> Failure {
     match failure {
         AuditFailure::Store(error) => error.into(),
         AuditFailure::Provider(trouble) => {
@@ -282,7 +283,7 @@ fn failure(failure: AuditFailure) -> Failure {
                 Trouble::Refused { rejection, .. } => rejection.class.blame() != Blame::Account,
                 Trouble::RepliesLost | Trouble::Unreachable(_) | Trouble::Clocks(_) => false,
             };
-            let told = conclusion::trouble(&trouble);
+            let told = conclusion::trouble(campaign, &trouble);
             match trouble {
                 Trouble::Refused { rejection, .. } if refused_otherwise => {
                     Failure::new(Exit::Provider, rejection.to_string())

@@ -6,6 +6,7 @@ use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::provider::{self, Provider};
 use super::status::{parse_number, show};
+use super::view::typed_name;
 use super::workspace::{Workspace, read};
 use crate::dialer::run::Task;
 use crate::domain::campaign::{CampaignState, NotAName, Policy, Setting};
@@ -63,7 +64,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Fail
         // Due again later, which is not what `call` is for.
         StoppedBecause::NothingDue => Err(Failure::new(Exit::Provider, "the call was not placed")
             .hint("the note beside the number says why; try again in a minute")),
-        _ => conclusion::exit_of(&summary, stopped_by),
+        _ => conclusion::exit_of(&campaign, &summary, stopped_by),
     }
 }
 
@@ -87,15 +88,17 @@ fn test_campaign(
 
 /// Refuses a number whose earlier call may still be under way.
 fn refuse_if_live(tx: &Tx<'_>, number: PhoneNumber) -> Result<(), Failure> {
-    if !live::is_live(tx, number)? {
+    let Some(theirs) = live::campaign_of(tx, number)? else {
         return Ok(());
-    }
+    };
     let message = format!(
         "an earlier call to {} is live or not cleared up",
         number.masked()
     );
-    Err(Failure::new(Exit::Doubts, message)
-        .hint("`exocamp settle CAMPAIGN` asks the provider what became of it"))
+    let name = typed_name(&campaigns::get(tx, theirs)?.name);
+    Err(Failure::new(Exit::Doubts, message).hint(format!(
+        "`exocamp settle {name}` asks the provider what became of it"
+    )))
 }
 
 /// Makes the number the only one that is due.

@@ -14,13 +14,14 @@ use crate::store::campaigns::Campaign;
 use crate::store::{Store, evidence, reports};
 use crate::ui::{Format, table};
 
-/// Shows how a run ended, and returns the exit code that says so.
+/// Shows how a run ended and why, in the words of `explain`, and returns the exit code that says so.
 pub(super) fn conclude(
     workspace: &Workspace,
     store: &mut Store,
     campaign: &Campaign,
     summary: &Summary,
     stopped_by: Option<Exit>,
+    explain: fn(StoppedBecause) -> &'static str,
 ) -> Result<Exit, Failure> {
     let progress = store.read(|tx| reports::progress(tx, campaign.id))?;
     // The lock is still ours here, so the state as written is the truth.
@@ -72,17 +73,21 @@ pub(super) fn conclude(
             });
         }
     }
-    exit_of(summary, stopped_by)
+    exit_of(campaign, summary, stopped_by)
 }
 
 /// Returns the exit code that says how a run ended, or the failure that names the provider's trouble.
-pub(super) fn exit_of(summary: &Summary, stopped_by: Option<Exit>) -> Result<Exit, Failure> {
+pub(super) fn exit_of(
+    campaign: &Campaign,
+    summary: &Summary,
+    stopped_by: Option<Exit>,
+) -> Result<Exit, Failure> {
     if matches!(
         summary.ending.because,
         StoppedBecause::Provider | StoppedBecause::Breaker
     ) && let Some(found) = &summary.ending.trouble
     {
-        return Err(trouble(found));
+        return Err(trouble(campaign, found));
     }
     Ok(match summary.ending.because {
         StoppedBecause::Finished => Exit::Done,
@@ -114,7 +119,8 @@ pub(super) fn nothing_done(because: StoppedBecause) -> Summary {
     }
 }
 
-fn explain(because: StoppedBecause) -> &'static str {
+/// Returns why a run ended, in the words of somebody who wanted to call.
+pub(super) fn explain(because: StoppedBecause) -> &'static str {
     match because {
         StoppedBecause::Finished => "finished: nothing is left to do",
         StoppedBecause::OnlyDoubts => {
@@ -142,7 +148,7 @@ const CREDENTIALS_HINT: &str = "any of these may be wrong: the key (EXOTEL_AUTH_
     the account (EXOTEL_ACCOUNT_SID), the region (EXOTEL_SUBDOMAIN: api.exotel.com or api.in.exotel.com)";
 
 /// Returns the failure that names the provider's trouble and its remedy.
-pub(super) fn trouble(found: &Trouble) -> Failure {
+pub(super) fn trouble(campaign: &Campaign, found: &Trouble) -> Failure {
     match found {
         Trouble::Refused { rejection, caller_id } => {
             let (message, hint) = match rejection.class {
@@ -169,7 +175,7 @@ pub(super) fn trouble(found: &Trouble) -> Failure {
         }
         Trouble::RepliesLost => Failure::new(Exit::Provider, "trying a call now and then has failed for ten minutes")
             .context("the replies to calls get lost")
-            .hint("look for the calls with `exocamp settle CAMPAIGN`; the next start tries again"),
+            .hint(format!("look for the calls with `exocamp settle {}`; the next start tries again", typed_name(&campaign.name))),
         Trouble::Unreachable(why) => Failure::new(Exit::Provider, why.clone())
             .context("the provider cannot be reached")
             .hint("check the network and the region (EXOTEL_SUBDOMAIN); starting again goes on where this stopped"),

@@ -160,7 +160,7 @@ fn remedy(error: &StoreError) -> Option<&'static str> {
             "close whatever has the database open, a database browser for example (`fuser FILE` names it)"
         }
         StoreError::NotDecidable { until: Some(_), .. } => {
-            "its call may still be under way; `exocamp settle CAMPAIGN` looks for it"
+            "its call may still be under way; `exocamp doubts list` shows when it is looked for"
         }
         StoreError::NotDecidable { until: None, .. } => {
             "`exocamp doubts list` shows those that wait for a decision"

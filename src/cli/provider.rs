@@ -39,7 +39,7 @@ const PRETEND_FLOW: &str = "http://my.exotel.com/exampleco1/exoml/start_voice/11
 impl Provider {
     /// Returns the configured account at Exotel. Nothing is sent yet.
     pub(super) fn configured(workspace: &Workspace) -> Result<Self, Failure> {
-        require(workspace, &FOR_THE_ACCOUNT)?;
+        require(workspace, &FOR_THE_ACCOUNT).map_err(cannot_ask)?;
         let config = &workspace.config;
         let base = match config.text("EXOTEL_API_BASE") {
             Some(base) => {
@@ -128,7 +128,11 @@ pub(super) fn dialling(
             .chain(policy.caller_id.is_none().then_some(caller_id))
             .chain(policy.flow.is_none().then_some(flow));
         // All that is missing is said at once.
-        require(workspace, &needed.collect::<Vec<_>>())?;
+        require(workspace, &needed.collect::<Vec<_>>()).map_err(|missing| {
+            missing
+                .context("cannot call anybody yet")
+                .hint("run `exocamp init` and fill in `.env`; or try it first with `--sandbox`")
+        })?;
     }
     let text = |name, pretended| {
         if workspace.ui.sandbox {
@@ -153,13 +157,13 @@ pub(super) fn dialling(
     })
 }
 
-/// Returns the ExoPhone that people would be shown.
+/// Returns the ExoPhone that people would be shown, to ask for its calls.
 pub(super) fn caller_id(workspace: &Workspace, policy: &Policy) -> Result<PhoneNumber, Failure> {
     let [configured, _] = FOR_CALLS;
     match policy.caller_id {
         Some(number) => Ok(number),
         None => {
-            require(workspace, &[configured])?;
+            require(workspace, &[configured]).map_err(cannot_ask)?;
             read_caller_id(workspace.config.text(configured).unwrap_or_default())
         }
     }
@@ -178,11 +182,14 @@ fn require(workspace: &Workspace, names: &[&str]) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(
-        Failure::new(Exit::Usage, format!("not set: {}", missing.join(", ")))
-            .context("cannot call anybody yet")
-            .hint("run `exocamp init` and fill in `.env`; or try it first with `--sandbox`"),
-    )
+    let message = format!("not set: {}", missing.join(", "));
+    Err(Failure::new(Exit::Usage, message))
+}
+
+fn cannot_ask(missing: Failure) -> Failure {
+    missing
+        .context("cannot ask Exotel yet")
+        .hint("run `exocamp init` and fill in `.env`")
 }
 
 fn unusable(name: &str, error: &dyn Display) -> Failure {

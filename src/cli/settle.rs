@@ -32,7 +32,9 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
     };
     let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
     let mut store = workspace.open_store()?;
-    let exit = conclusion::conclude(workspace, &mut store, &campaign, &summary, stopped_by)?;
+    let exit = conclusion::conclude(
+        workspace, &mut store, &campaign, &summary, stopped_by, explain,
+    )?;
     let held = store.read(|tx| contacts::counts(tx, campaign.id))?.held;
     Ok(match summary.ending.because {
         // That contacts are left to call is no trouble for somebody who did not ask to call.
@@ -40,4 +42,12 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
         StoppedBecause::NothingDue => Exit::Done,
         _ => exit,
     })
+}
+
+/// Nothing is ever due for somebody who does not ask to call.
+fn explain(because: StoppedBecause) -> &'static str {
+    match because {
+        StoppedBecause::NothingDue => "everything open was asked about",
+        _ => conclusion::explain(because),
+    }
 }

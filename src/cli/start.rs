@@ -131,7 +131,14 @@ pub(super) fn run_against(
     };
     let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
     let mut store = workspace.open_store()?;
-    conclusion::conclude(workspace, &mut store, &campaign, &summary, stopped_by)
+    conclusion::conclude(
+        workspace,
+        &mut store,
+        &campaign,
+        &summary,
+        stopped_by,
+        conclusion::explain,
+    )
 }
 
 /// Returns the settings that were typed, each of which fits.
@@ -233,6 +240,7 @@ fn stop_before_calling(
         campaign,
         &conclusion::nothing_done(because),
         None,
+        conclusion::explain,
     )
 }
 

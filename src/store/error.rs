@@ -85,7 +85,7 @@ pub enum StoreError {
     #[error("another run has taken over this campaign")]
     Superseded,
     /// Nobody may decide about this attempt (yet).
-    #[error("attempt {attempt} is {state}; only one that is held can be decided about")]
+    #[error("attempt {attempt} is {}; only one that is held can be decided about", .state.as_str().replace('_', " "))]
     NotDecidable {
         /// The attempt's id.
         attempt: i64,

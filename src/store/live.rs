@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::campaigns::CampaignId;
 use super::{Result, Tx, to_ms, word};
@@ -94,14 +94,17 @@ pub fn count(
     Ok(live)
 }
 
-/// Returns whether a call to this number is live or in doubt, in whatever campaign.
+/// Returns the campaign that has a call to this number which is live or not cleared up, if one has.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn is_live(tx: &Tx<'_>, number: PhoneNumber) -> Result<bool> {
+pub fn campaign_of(tx: &Tx<'_>, number: PhoneNumber) -> Result<Option<CampaignId>> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT 1 FROM attempt JOIN person ON person.id = person_id
-         WHERE number = ?1 AND (live = 1 OR state IN ('held', 'outcome_unknown'))",
+        "SELECT campaign_id FROM attempt JOIN person ON person.id = person_id
+         WHERE number = ?1 AND (live = 1 OR state IN ('held', 'outcome_unknown'))
+         ORDER BY live = 1 DESC, attempt.id DESC LIMIT 1",
     )?;
-    Ok(statement.exists([i64::try_from(number.digits()).unwrap_or(i64::MAX)])?)
+    let number = i64::try_from(number.digits()).unwrap_or(i64::MAX);
+    let id: Option<i64> = statement.query_row([number], |row| row.get(0)).optional()?;
+    Ok(id.map(CampaignId::from))
 }

@@ -21,6 +21,7 @@ use crate::dialer::run::Task;
 use crate::domain::attempt::{AttemptState, Decision};
 use crate::domain::call::CallSid;
 use crate::domain::campaign::CampaignState;
+use crate::domain::doubt::Grade;
 use crate::domain::phone::PhoneNumber;
 use crate::sandbox::Script;
 use crate::store::attempts::{self, AttemptId, Terms};
@@ -29,7 +30,7 @@ use crate::store::candidates::NamedBy;
 use crate::store::doubts::{self, Decider};
 use crate::store::evidence::{self, Said, Standing, Waiting};
 use crate::store::lock::RunLock;
-use crate::store::{Store, Tx, binding, candidates as calls, contacts};
+use crate::store::{Store, StoreError, Tx, binding, candidates as calls, contacts};
 use crate::ui::Format;
 
 pub(super) fn run(workspace: &Workspace, args: &args::DoubtsResolve) -> Result<Exit, Failure> {
@@ -102,14 +103,27 @@ fn choose(
             );
         }
         let campaign = attempts::campaign(tx, *attempt)?;
-        if campaigns.iter().all(|known| known.id != campaign) {
-            let campaign = campaigns::get(tx, campaign)?;
-            workspace.check_owner(&campaign)?;
+        let campaign = campaigns::get(tx, campaign)?;
+        workspace.check_owner(&campaign)?;
+        doubts::check_decidable(tx, *attempt, workspace.clock.wall())
+            .map_err(|error| not_decidable(error, &campaign))?;
+        if campaigns.iter().all(|known| known.id != campaign.id) {
             campaigns.push(campaign);
         }
-        doubts::check_decidable(tx, *attempt, workspace.clock.wall())?;
     }
     Ok((campaigns, attempts))
+}
+
+fn not_decidable(error: StoreError, campaign: &Campaign) -> Failure {
+    let is_under_way = matches!(error, StoreError::NotDecidable { until: Some(_), .. });
+    let failure = Failure::from(error);
+    if !is_under_way {
+        return failure;
+    }
+    let name = typed_name(&campaign.name);
+    failure.hint(format!(
+        "its call may still be under way; `exocamp settle {name}` looks for it"
+    ))
 }
 
 /// Whoever says that something was not placed should know of everything that says otherwise: its person is called again.
@@ -127,19 +141,33 @@ fn warn_of_traces(
         .iter()
         .filter(|doubt| chosen.contains(&doubt.attempt))
         .collect();
-    let is_traced = |doubt: &&&Waiting| candidates(doubt).next().is_some();
-    let is_unknown =
-        |doubt: &&&Waiting| candidates(doubt).next().is_none() && doubt.search.grade.is_none();
-    for (count, why) in [
+    let named_by = |doubt: &Waiting, by| candidates(doubt).any(|call| call.by == by);
+    let graded =
+        |doubt: &Waiting, grade| candidates(doubt).next().is_none() && doubt.search.grade == grade;
+    let traces: [(&dyn Fn(&Waiting) -> bool, _); 5] = [
         (
-            chosen.iter().filter(is_traced).count(),
+            &|doubt| named_by(doubt, NamedBy::List),
             "Exotel lists calls that may be meant",
         ),
         (
-            chosen.iter().filter(is_unknown).count(),
+            &|doubt| named_by(doubt, NamedBy::Person),
+            "a person has named a call that Exotel has not shown",
+        ),
+        (
+            &|doubt| named_by(doubt, NamedBy::Callback),
+            "a callback has named a call that Exotel has not shown",
+        ),
+        (
+            &|doubt| graded(doubt, None),
             "there is no evidence that nothing was placed",
         ),
-    ] {
+        (
+            &|doubt| graded(doubt, Some(Grade::Weak)),
+            "the evidence that nothing was placed is weak",
+        ),
+    ];
+    for (is_meant, why) in traces {
+        let count = chosen.iter().filter(|doubt| is_meant(doubt)).count();
         if count > 0 {
             let attempts = counted(count as u64, "attempt");
             workspace.ui.warn(&format!(
@@ -152,21 +180,20 @@ fn warn_of_traces(
 
 /// Whoever decides about many must know how many.
 fn check_count(workspace: &Workspace, typed: Option<usize>, count: usize) -> Result<(), Failure> {
-    let typed = match typed {
-        Some(typed) => typed.to_string(),
+    let attempts = counted(count as u64, "attempt");
+    let message = match typed {
+        Some(typed) if typed == count => return Ok(()),
+        Some(typed) => format!("this is about {attempts}, not {typed}"),
         None if count == 1 => return Ok(()),
         None => {
             let question = format!("type {count} to decide about {count} doubts");
-            workspace.ask_for(&question).unwrap_or_default()
+            let typed = workspace.ask_for(&question).unwrap_or_default();
+            if typed.trim() == count.to_string() {
+                return Ok(());
+            }
+            format!("this is about {attempts}, and nobody has said so")
         }
     };
-    if typed.trim() == count.to_string() {
-        return Ok(());
-    }
-    let message = format!(
-        "this is about {}, and nobody has said so",
-        counted(count as u64, "attempt")
-    );
     Err(Failure::new(Exit::Usage, message).hint(format!(
         "nothing was changed; say it with `--count {count}`"
     )))
@@ -286,7 +313,10 @@ fn name_call(
                 runtime.block_on(conduct::conduct(workspace, store, job))?;
             let later =
                 format!("Exotel has not shown it; `exocamp settle {name}` and every run ask again");
-            (conclusion::exit_of(&summary, stopped_by).err(), later)
+            (
+                conclusion::exit_of(campaign, &summary, stopped_by).err(),
+                later,
+            )
         }
         (Some(_), None) => (
             None,

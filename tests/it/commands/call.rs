@@ -42,6 +42,8 @@ fn a_test_call_in_doubt_is_not_repeated() {
         "{}",
         ran.stderr
     );
+    let remedy = "hint: `exocamp settle 'test calls exampleco1'` asks the provider";
+    assert!(ran.stderr.contains(remedy), "{}", ran.stderr);
     assert_eq!(exotel.ledger().len(), 1);
 }
 

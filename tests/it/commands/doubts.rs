@@ -128,7 +128,7 @@ fn a_lost_request_ends_held_with_strong_evidence() {
     let refused = resolve(&folder, &format!("{} --not-placed", young["attempt"])).exits(2);
     assert_eq!(
         refused.error_json()["hint"],
-        "its call may still be under way; `exocamp settle CAMPAIGN` looks for it"
+        "its call may still be under way; `exocamp settle leads` looks for it"
     );
 
     pass_the_horizon(&folder);
@@ -217,7 +217,7 @@ fn whoever_was_not_called_is_called_again_and_exactly_once() {
         .error_json();
     assert_eq!(
         again["error"],
-        format!("attempt {attempt} is not_placed; only one that is held can be decided about")
+        format!("attempt {attempt} is not placed; only one that is held can be decided about")
     );
 
     // This Exotel loses every request to them; the other one hears it.
@@ -362,6 +362,14 @@ fn somebody_elses_call_is_refused_and_a_call_that_nobody_knows_goes_on_being_ask
     );
     assert_eq!(asked.json()["attempts"][0]["state"], "held");
     assert_eq!(doubt(&folder, 0)["candidates"], json!([unknown]));
+    let listed = folder.run("doubts list").exits(0);
+    assert_eq!(
+        listed.stderr,
+        format!(
+            "hint: exocamp asks Exotel about call {unknown}; `exocamp settle leads` asks now\n"
+        ),
+        "nobody has to decide meanwhile"
+    );
 
     folder.unset("EXOTEL_AUTH_TOKEN");
     let later = resolve(&folder, &format!("{attempt} --placed {unknown}2")).exits(4);
@@ -389,6 +397,11 @@ fn many_are_decided_about_only_by_somebody_who_knows_how_many() {
             "nothing was changed; say it with `--count 3`"
         );
     }
+    let refused = resolve(&folder, "1 --give-up --count 5").exits(2);
+    assert_eq!(
+        refused.error_json()["error"],
+        "this is about 1 attempt, not 5"
+    );
     // One of them cannot be decided about any more: all or none.
     let attempts: Vec<_> = doubts(&folder)
         .iter()
@@ -428,6 +441,49 @@ fn many_are_decided_about_only_by_somebody_who_knows_how_many() {
     assert_eq!(last["campaigns"][0]["counts"]["completed"], 2);
     let nothing = resolve(&folder, all).exits(2).error_json();
     assert_eq!(nothing["error"], "no attempt of `leads` is held");
+}
+
+#[test]
+fn whoever_says_that_nothing_was_placed_is_told_what_says_otherwise_and_by_whom() {
+    for (evidence, warning) in [
+        (
+            "UPDATE doubt SET grade = 'weak'",
+            "the evidence that nothing was placed is weak",
+        ),
+        (
+            "INSERT INTO candidate (attempt_id, call_sid, source, noted_at, ask_at) VALUES (1, 'a1', 'person', 1, 1)",
+            "a person has named a call that Exotel has not shown",
+        ),
+        (
+            "INSERT INTO candidate (attempt_id, call_sid, source, noted_at, ask_at) VALUES (1, 'a1', 'callback', 1, 1)",
+            "a callback has named a call that Exotel has not shown",
+        ),
+        (
+            "INSERT INTO candidate (attempt_id, call_sid, source, noted_at, verdict)
+             VALUES (1, 'a1', 'list', 1, 'one_of_several')",
+            "Exotel lists calls that may be meant",
+        ),
+    ] {
+        let (_exotel, folder) = held(1);
+        let set = folder.database().execute(evidence, []);
+        set.expect("the database can be written to");
+        let decided = resolve(&folder, "1 --not-placed").exits(0);
+        assert_eq!(
+            decided.stderr,
+            format!("warning: for 1 attempt {warning}; who was called after all is called twice\n")
+        );
+    }
+}
+
+#[test]
+fn at_a_terminal_a_campaign_that_was_just_typed_is_not_said_again() {
+    let (_exotel, folder) = held(1);
+    for (line, says) in [("doubts list", true), ("doubts list leads", false)] {
+        let shown = Terminal::open().spawn(folder.command(line.split_whitespace()));
+        let shown = shown.end().exits(0).stdout;
+        assert!(shown.contains("+919876500000"), "{shown}");
+        assert_eq!(shown.contains("Campaign"), says, "{shown}");
+    }
 }
 
 #[test]
@@ -526,6 +582,9 @@ fn what_makes_no_sense_is_refused_as_usage() {
     ] {
         folder.run(line).exits(2);
     }
+    let refused = folder.run("doubts resolve abc --give-up").exits(2).stderr;
+    let own_words = "`abc` is no attempt; `exocamp doubts list` shows them\n";
+    assert!(refused.contains(own_words), "{refused}");
     let help = folder.run("doubts resolve --help").exits(0).stdout;
     assert!(help.contains("--placed <SID>"), "{help}");
     assert!(folder.files().is_empty());

@@ -106,6 +106,17 @@ fn settle_fetches_what_a_killed_run_left_open_and_dials_nobody() {
 }
 
 #[test]
+fn settle_says_that_it_has_asked_and_not_that_nothing_was_due() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let folder = Folder::calling(&exotel);
+    folder.import_people("leads", 2);
+    let summary = folder.run("settle leads").exits(0).stdout;
+    let stopped = "stopped   everything open was asked about\n";
+    assert!(summary.contains(stopped), "{summary}");
+    assert!(exotel.ledger().is_empty());
+}
+
+#[test]
 fn settle_leaves_a_doubt_for_a_person() {
     // The list shows ended calls only, and this one goes on.
     let exotel = Exotel::start("--hold 60s --reply-delay 30s");

@@ -71,6 +71,16 @@ fn what_is_not_set_is_named_all_at_once() {
         .exits(2);
     assert_eq!(ran.stdout, "");
     assert_eq!(ran.error_json()["exit"], 2);
+    for line in ["settle leads", "audit leads"] {
+        let ran = folder.run(line).exits(2);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(ran.stderr, @"
+            error: cannot ask Exotel yet
+              caused by: not set: EXOTEL_AUTH_TOKEN, EXOTEL_ACCOUNT_SID
+            hint: run `exocamp init` and fill in `.env`
+            ");
+        }
+    }
     // A flow and a caller id that the campaign has itself are not asked for.
     let own =
         "--caller-id 08098765000 --flow http://my.exotel.com/exampleco1/exoml/start_voice/112233";
