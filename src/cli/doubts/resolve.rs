@@ -141,33 +141,34 @@ fn warn_of_traces(
         .iter()
         .filter(|doubt| chosen.contains(&doubt.attempt))
         .collect();
-    let named_by = |doubt: &Waiting, by| candidates(doubt).any(|call| call.by == by);
-    let graded =
-        |doubt: &Waiting, grade| candidates(doubt).next().is_none() && doubt.search.grade == grade;
-    let traces: [(&dyn Fn(&Waiting) -> bool, _); 5] = [
+    let named_by = |by| {
+        let is_named = |doubt: &&&Waiting| candidates(doubt).any(|call| call.by == by);
+        chosen.iter().filter(is_named).count()
+    };
+    let graded = |grade| {
+        let is_graded =
+            |doubt: &&&Waiting| candidates(doubt).next().is_none() && doubt.search.grade == grade;
+        chosen.iter().filter(is_graded).count()
+    };
+    for (count, why) in [
         (
-            &|doubt| named_by(doubt, NamedBy::List),
+            named_by(NamedBy::List),
             "Exotel lists calls that may be meant",
         ),
         (
-            &|doubt| named_by(doubt, NamedBy::Person),
+            named_by(NamedBy::Person),
             "a person has named a call that Exotel has not shown",
         ),
         (
-            &|doubt| named_by(doubt, NamedBy::Callback),
+            named_by(NamedBy::Callback),
             "a callback has named a call that Exotel has not shown",
         ),
+        (graded(None), "there is no evidence that nothing was placed"),
         (
-            &|doubt| graded(doubt, None),
-            "there is no evidence that nothing was placed",
-        ),
-        (
-            &|doubt| graded(doubt, Some(Grade::Weak)),
+            graded(Some(Grade::Weak)),
             "the evidence that nothing was placed is weak",
         ),
-    ];
-    for (is_meant, why) in traces {
-        let count = chosen.iter().filter(|doubt| is_meant(doubt)).count();
+    ] {
         if count > 0 {
             let attempts = counted(count as u64, "attempt");
             workspace.ui.warn(&format!(
