@@ -13,12 +13,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
 use crate::support::binary::{self, Folder};
 use crate::support::exotel::Exotel;
-use crate::support::history::{Figures, History, Rule, Violation};
+use crate::support::history::{Figures, History, List, Rule, Search, Violation};
 use crate::support::process::{LIMIT, Ran, Running};
 
 /// Kills in a plain `cargo test`; the proof takes a thousand.
@@ -36,7 +36,13 @@ const SLOW: &str = "3s";
 /// Within this time after the last kill every doubt has to be found or held.
 const DOUBTS_END_WITHIN: Duration = Duration::from_secs(50);
 
-/// Troubles and how often they occur. What closes the way for a second or more is rare, or kills would hit idleness.
+/// The same where whoever was not called is called again: that request may be lost as well, and the next one.
+const REDIALS_END_WITHIN: Duration = Duration::from_secs(120);
+
+/// How far apart two readings of the list are that prove absence together.
+const SCANS_APART: SignedDuration = SignedDuration::from_secs(1);
+
+/// Troubles and how often they occur. The list itself is whole whenever it can be read: whoever rang is in it. What closes the way for a second or more is rare, or kills would hit idleness.
 const FAULTS: [(&str, &str); 14] = [
     ("lost-reply", "3%"),
     ("lost-request", "2%"),
@@ -53,6 +59,9 @@ const FAULTS: [(&str, &str); 14] = [
     ("get-429", "0.3%"),
     ("get-slow", "0.5%"),
 ];
+
+/// What every second batch says besides, so that there is a way back from a doubt to another call.
+const REDIAL: &str = "--redial-if-proven-not-placed";
 
 const START: &str = "start leads --rate max --allowance max --lines 40 --hours 00:00-24:00 \
                      --retries 1 --retry-on busy --retry-after 1s --ring 5s --talk-limit 5s";
@@ -105,10 +114,22 @@ impl Moment {
     }
 }
 
+/// What strong evidence means that somebody was not called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Redials {
+    /// A person is told.
+    Never,
+    /// They are called again.
+    IfProven,
+}
+
 /// A folder with one campaign and a sandbox of its own.
 struct Batch {
     exotel: Exotel,
     folder: Folder,
+    redials: Redials,
+    /// The command line that is started again and again.
+    start: String,
     imported: usize,
     chance: Rng,
     strange_ends: Vec<String>,
@@ -141,6 +162,7 @@ impl Outcome {
             resolved,
             in_doubt,
             held,
+            proven_absent,
         } = other.figures;
         self.kills += other.kills;
         self.figures.contacts += contacts;
@@ -150,6 +172,7 @@ impl Outcome {
         self.figures.resolved += resolved;
         self.figures.in_doubt += in_doubt;
         self.figures.held += held;
+        self.figures.proven_absent += proven_absent;
         self.called_twice += other.called_twice;
         self.lost += other.lost;
         self.violations.extend(other.violations);
@@ -160,7 +183,7 @@ impl Outcome {
 }
 
 impl Batch {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, redials: Redials) -> Self {
         let mut flags = format!(
             "--seed {seed} --hold 50ms..500ms --reply-delay 0s..150ms --slow {SLOW} \
              --mix completed=60,busy=25,no-answer=10,failed=4,canceled=1"
@@ -171,9 +194,15 @@ impl Batch {
         let exotel = Exotel::start(&flags);
         let mut folder = Folder::calling(&exotel);
         be_impatient(&mut folder);
+        let start = match redials {
+            Redials::Never => START.to_owned(),
+            Redials::IfProven => format!("{START} {REDIAL}"),
+        };
         Self {
             exotel,
             folder,
+            redials,
+            start,
             imported: 0,
             chance: Rng::with_seed(seed),
             strange_ends: Vec::new(),
@@ -211,7 +240,7 @@ impl Batch {
             self.restock();
             let moment = Moment::draw(&mut self.chance);
             let born_at = Timestamp::now();
-            let mut running = self.folder.spawn(START);
+            let mut running = self.folder.spawn(&self.start);
             births.push((born_at, running.pid()));
             moment.wait(&mut running, &self.exotel);
             let ran = running.kill();
@@ -232,15 +261,16 @@ impl Batch {
         let begun = Instant::now();
         loop {
             self.skip_the_wait_after_a_refusal();
-            for line in [&format!("{START} --once"), "settle leads"] {
+            for line in [&format!("{} --once", self.start), "settle leads"] {
                 let ran = self.folder.run(line);
                 self.note_the_end(&ran);
             }
             let waiting = self.count("contact WHERE state IN ('pending', 'initiated')");
             let in_doubt = self.count("attempt WHERE state = 'in_doubt'");
-            let patience = match waiting {
-                0 => DOUBTS_END_WITHIN,
-                _ => LIMIT,
+            let patience = match (self.redials, waiting) {
+                (Redials::IfProven, _) => REDIALS_END_WITHIN,
+                (Redials::Never, 0) => DOUBTS_END_WITHIN,
+                (Redials::Never, _) => LIMIT,
             };
             if waiting + in_doubt == 0 || begun.elapsed() >= patience {
                 return;
@@ -279,11 +309,21 @@ impl Batch {
 
     fn judge(self, kills: usize, births: &[(Timestamp, u32)]) -> Outcome {
         let ledger = self.exotel.ledger();
+        let search = Search {
+            scans_apart: SCANS_APART,
+            list: List::Whole,
+        };
         let history = History::read(&self.folder.path().join("exocamp.db"), &ledger);
+        let history = history.searched(search);
         let violations = history.violations();
+        let figures = history.figures();
+        assert!(
+            self.redials == Redials::IfProven || figures.proven_absent == 0,
+            "nobody has said that absence means another call"
+        );
         let mut outcome = Outcome {
             kills,
-            figures: history.figures(),
+            figures,
             called_twice: people(&violations, &[Rule::CalledTwice]),
             lost: people(&violations, &[Rule::Lost, Rule::Denied, Rule::Unpermitted]),
             violations,
@@ -321,7 +361,10 @@ fn be_impatient(folder: &mut Folder) {
         ("EXOCAMP_QUEUE_ALLOWANCE", "1s"),
         ("EXOCAMP_RECORD_LAG", "1s"),
         ("EXOCAMP_DOUBT_LOOKS", "1s,2s"),
-        ("EXOCAMP_DOUBT_SCANS_APART", "1s"),
+        (
+            "EXOCAMP_DOUBT_SCANS_APART",
+            &format!("{}s", SCANS_APART.as_secs()),
+        ),
     ] {
         folder.set(name, value);
     }
@@ -367,6 +410,10 @@ impl fmt::Display for Report {
             ("in doubt, ever", figures.doubted.to_string()),
             ("found by evidence", figures.resolved.to_string()),
             ("held for a person", figures.held.to_string()),
+            (
+                "proven not placed",
+                format!("{}, and called again", figures.proven_absent),
+            ),
             ("still in doubt", figures.in_doubt.to_string()),
             // The rule of three: what was never seen in N trials has at most this chance, 19 times out of 20.
             (
@@ -400,14 +447,16 @@ fn from_environment<T: FromStr>(name: &str) -> Option<T> {
     Some(parsed.unwrap_or_else(|| panic!("`{name}` is `{text}`, which is no number")))
 }
 
-/// Cuts the kills into batches, with a seed for each.
-fn batches(kills: usize, chance: &mut Rng) -> Vec<(usize, u64)> {
+/// Cuts the kills into batches, with a seed for each; every second one calls again who was not called.
+fn batches(kills: usize, chance: &mut Rng) -> Vec<(usize, u64, Redials)> {
     let count = kills.div_ceil(KILLS_PER_BATCH).max(AT_ONCE);
     (0..count)
         .map(|nth| {
+            let redials = [Redials::Never, Redials::IfProven];
             (
                 kills / count + usize::from(nth < kills % count),
                 chance.u64(..),
+                redials[nth % redials.len()],
             )
         })
         .collect()
@@ -426,8 +475,8 @@ fn torture_finds_nobody_called_twice_and_nothing_lost() {
     let waiting = Mutex::new(batches(kills, &mut Rng::with_seed(seed)));
     let all = Mutex::new(Outcome::default());
     let work = || {
-        while let Some((kills, seed)) = { waiting.lock().unwrap().pop() } {
-            let mut batch = Batch::new(seed);
+        while let Some((kills, seed, redials)) = { waiting.lock().unwrap().pop() } {
+            let mut batch = Batch::new(seed, redials);
             let births = batch.torture(kills);
             batch.settle();
             let outcome = batch.judge(kills, &births);
@@ -452,4 +501,13 @@ fn torture_finds_nobody_called_twice_and_nothing_lost() {
         report.all.figures.in_doubt, 0,
         "every doubt is found or held\n{report}"
     );
+    if kills >= KILLS {
+        let Figures {
+            runs_cut_off,
+            resolved,
+            ..
+        } = report.all.figures;
+        assert!(runs_cut_off > 0, "no kill hit a POST\n{report}");
+        assert!(resolved > 0, "no lost call was found again\n{report}");
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OpenFlags};
 
 use super::exotel::Call;
@@ -21,8 +21,11 @@ pub(crate) enum Rule {
     CalledTwice,
     /// A phone rang, and the database does not say how that ended.
     Lost,
-    /// The database is certain that nothing was placed, and a phone rang.
+    /// The database is certain that nothing was placed, or has evidence on which a person would decide so, and a phone
+    /// rang.
     Denied,
+    /// Somebody is left to a person, or called again, without the evidence that this takes.
+    Unproven,
     /// The database knows of a call that never was.
     Invented,
     /// The figures do not add up.
@@ -63,12 +66,42 @@ pub(crate) struct Figures {
     pub(crate) in_doubt: usize,
     /// Attempts that wait for a person.
     pub(crate) held: usize,
+    /// Attempts that the program itself took for proven never to have been placed.
+    pub(crate) proven_absent: usize,
+}
+
+/// How lost calls were looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search {
+    /// How far apart two readings of the list are that prove absence together.
+    pub(crate) scans_apart: SignedDuration,
+    pub(crate) list: List,
+}
+
+/// What the provider's list was like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum List {
+    /// Whatever had ended was shown to whoever asked.
+    Whole,
+    /// It may have lacked calls.
+    MayLack,
+}
+
+impl Default for Search {
+    /// As it is where nobody has said anything.
+    fn default() -> Self {
+        Self {
+            scans_apart: SignedDuration::from_mins(10),
+            list: List::MayLack,
+        }
+    }
 }
 
 /// A database and a ledger.
 #[derive(Debug)]
 pub(crate) struct History<'a> {
     ledger: &'a [Call],
+    search: Search,
     contacts: BTreeMap<i64, Contact>,
     /// In the order in which they were permitted.
     attempts: Vec<Attempt>,
@@ -111,6 +144,38 @@ struct Attempt {
     /// Whether the program itself took it for proven that this was never placed.
     proven_absent: bool,
     steps: Vec<Step>,
+    /// The search for its call, if it was ever in doubt.
+    doubt: Option<Doubt>,
+    candidates: Vec<Candidate>,
+}
+
+/// What was found out about a doubt.
+#[derive(Debug)]
+struct Doubt {
+    /// From then on absence means something.
+    settles_at: i64,
+    /// The first reading that counts, by the provider's clock.
+    clear_at: Option<i64>,
+    /// What absence from two readings is worth.
+    grade: Option<String>,
+    readings: Vec<Reading>,
+}
+
+/// A reading of the whole list, from its first page to its last, that did not show the call.
+#[derive(Debug)]
+struct Reading {
+    at: i64,
+    /// How many other calls of that time were known, and how many of them it has shown.
+    known: i64,
+    shown: i64,
+}
+
+/// A call that may be an attempt's.
+#[derive(Debug)]
+struct Candidate {
+    sid: String,
+    /// Whether it is kept for a person, or was asked about and is somebody else's.
+    is_kept: bool,
 }
 
 /// One event of an attempt's story.
@@ -141,6 +206,46 @@ impl Attempt {
         self.steps.iter().any(|step| step.state == "in_doubt")
     }
 
+    /// Returns what is missing of the evidence on which it is left to a person or called again.
+    fn unproven(&self, scans_apart: SignedDuration) -> Option<String> {
+        let Some(doubt) = &self.doubt else {
+            return Some("nobody looked for its call".to_owned());
+        };
+        let Some(grade) = doubt.grade.as_deref() else {
+            let is_kept = self.candidates.iter().any(|candidate| candidate.is_kept);
+            return (!is_kept || self.proven_absent)
+                .then(|| "neither its absence nor any call is on record".to_owned());
+        };
+        // On one machine with its provider: what happens after a moment of the one clock does so by the other.
+        let clear_at = doubt.clear_at.unwrap_or(i64::MAX);
+        let second_at = clear_at.saturating_add(scans_apart.as_millis() as i64);
+        let counts = |reading: &Reading| {
+            let shows_others = reading.known > 0 && reading.shown == reading.known;
+            reading.at >= clear_at && (grade != "strong" || shows_others)
+        };
+        let mut readings = doubt.readings.iter().filter(|reading| counts(reading));
+        let twice = readings.next().is_some() && readings.any(|reading| reading.at >= second_at);
+        if !twice || clear_at < doubt.settles_at {
+            let settles_at = doubt.settles_at;
+            return Some(format!(
+                "its absence is `{grade}`, and since {settles_at} the list was not read twice, {scans_apart:#} apart"
+            ));
+        }
+        (self.proven_absent && grade != "strong").then(|| "its absence is not proven".to_owned())
+    }
+
+    /// Returns whether a person is shown that this call may be its.
+    fn may_be(&self, sid: &str) -> bool {
+        let mut candidates = self.candidates.iter();
+        candidates.any(|candidate| candidate.sid == sid)
+    }
+
+    /// Returns whether this is the evidence on which a person would have them called again.
+    fn seems_absent(&self) -> bool {
+        let grade = self.doubt.as_ref().and_then(|doubt| doubt.grade.as_deref());
+        grade == Some("strong")
+    }
+
     /// Returns whether it uses up one of its contact's tries, as far as the state alone tells.
     fn counts(&self) -> bool {
         !["not_sent", "not_placed", "rejected"].contains(&self.state.as_str())
@@ -160,6 +265,9 @@ impl fmt::Display for Attempt {
         write!(f, " with {sid}, {evidence}, after")?;
         for step in &self.steps {
             write!(f, " {}:{}:{}", step.at, step.state, step.source)?;
+        }
+        if let Some(doubt) = &self.doubt {
+            write!(f, ", {doubt:?}, {:?}", self.candidates)?;
         }
         Ok(())
     }
@@ -210,6 +318,7 @@ impl<'a> History<'a> {
             }
             Ok(Self {
                 ledger,
+                search: Search::default(),
                 contacts: contacts(&db)?,
                 attempts,
                 permitted,
@@ -220,6 +329,11 @@ impl<'a> History<'a> {
             })
         };
         read().expect("the database has the tables that exocamp makes")
+    }
+
+    /// The same, where lost calls were looked for like this.
+    pub(crate) fn searched(self, search: Search) -> Self {
+        Self { search, ..self }
     }
 
     /// Returns the figures.
@@ -238,6 +352,7 @@ impl<'a> History<'a> {
             resolved: count(&|attempt| attempt.was_in_doubt() && is_ended(&attempt.state)),
             in_doubt: count(&|attempt| attempt.state == "in_doubt"),
             held: count(&|attempt| attempt.state == "held"),
+            proven_absent: count(&|attempt| attempt.proven_absent),
         }
     }
 
@@ -266,6 +381,7 @@ impl<'a> History<'a> {
         self.check_numbers(&mut note);
         self.check_contacts(&mut note);
         self.check_calls(&mut note);
+        self.check_evidence(&mut note);
         self.check_attempts(&mut note);
         self.check_counts(&mut note);
         found
@@ -430,6 +546,14 @@ impl<'a> History<'a> {
                     note(Rule::Denied, Some(number), what);
                 }
                 _ if known => {}
+                "held" if attempt.seems_absent() => {
+                    let what = format!("{number} was rung by {sid}, and seems not to: {attempt}");
+                    note(Rule::Denied, Some(number), what);
+                }
+                "held" if self.search.list == List::Whole && !attempt.may_be(sid) => {
+                    let what = format!("{sid} was in the list and was not found: {attempt}");
+                    note(Rule::Lost, Some(number), what);
+                }
                 "in_doubt" | "held" if attempt.evidence.is_some() && attempt.was_in_doubt() => {}
                 // A person's word.
                 "not_placed" | "presumed_placed" => {}
@@ -441,6 +565,17 @@ impl<'a> History<'a> {
                     let what = format!("the call {sid} ended `{outcome}`, but {attempt}");
                     note(Rule::Lost, Some(number), what);
                 }
+            }
+        }
+    }
+
+    /// Nobody is left to a person, or called again without one, but on evidence.
+    fn check_evidence(&self, note: &mut impl FnMut(Rule, Option<&String>, String)) {
+        let waits = |attempt: &&Attempt| attempt.state == "held" || attempt.proven_absent;
+        for attempt in self.attempts.iter().filter(waits) {
+            if let Some(missing) = attempt.unproven(self.search.scans_apart) {
+                let what = format!("{missing}: {attempt}");
+                note(Rule::Unproven, Some(&attempt.number), what);
             }
         }
     }
@@ -526,6 +661,8 @@ fn attempts(db: &Connection) -> rusqlite::Result<Vec<Attempt>> {
             source: row.get(4)?,
         });
     }
+    let mut doubts = doubts(db)?;
+    let mut candidates = candidates(db)?;
     let mut rows = db.prepare(
         "SELECT attempt.id, key, run_id, contact_id, number, state, call_sid,
                 coalesce(error, (SELECT max(detail) FROM attempt_event WHERE attempt_id = attempt.id)),
@@ -546,9 +683,59 @@ fn attempts(db: &Connection) -> rusqlite::Result<Vec<Attempt>> {
             evidence: row.get(7)?,
             proven_absent: row.get(8)?,
             steps: steps.remove(&id).unwrap_or_default(),
+            doubt: doubts.remove(&id),
+            candidates: candidates.remove(&id).unwrap_or_default(),
         })
     })?;
     attempts.collect()
+}
+
+fn doubts(db: &Connection) -> rusqlite::Result<BTreeMap<i64, Doubt>> {
+    let mut rows = db.prepare("SELECT attempt_id, settles_at, clear_at, grade FROM doubt")?;
+    let doubts = rows.query_map([], |row| {
+        let doubt = Doubt {
+            settles_at: row.get(1)?,
+            clear_at: row.get(2)?,
+            grade: row.get(3)?,
+            readings: Vec::new(),
+        };
+        Ok((row.get(0)?, doubt))
+    })?;
+    let mut doubts = doubts.collect::<rusqlite::Result<BTreeMap<i64, _>>>()?;
+    let mut rows = db.prepare(
+        "SELECT attempt_id, at, known, known_shown FROM doubt_look
+         WHERE asked_for = 'window' AND is_complete = 1 AND finding = 'nothing' ORDER BY id",
+    )?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        let reading = Reading {
+            at: row.get(1)?,
+            known: row.get(2)?,
+            shown: row.get(3)?,
+        };
+        let doubt = doubts.get_mut(&row.get(0)?);
+        doubt
+            .expect("only doubts are looked for")
+            .readings
+            .push(reading);
+    }
+    Ok(doubts)
+}
+
+fn candidates(db: &Connection) -> rusqlite::Result<BTreeMap<i64, Vec<Candidate>>> {
+    let mut candidates: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut rows = db.prepare(
+        "SELECT attempt_id, call_sid, coalesce(verdict IN ('one_of_several', 'refuted'), 0)
+         FROM candidate ORDER BY id",
+    )?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        candidates.entry(row.get(0)?).or_default().push(Candidate {
+            sid: row.get(1)?,
+            is_kept: row.get(2)?,
+        });
+    }
+    Ok(candidates)
 }
 
 fn campaigns(db: &Connection) -> rusqlite::Result<BTreeMap<i64, Terms>> {

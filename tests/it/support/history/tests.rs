@@ -7,6 +7,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::support::binary::number;
 
+/// The horizon of all doubts, and how far apart two readings of the list must be.
+const SETTLES_AT: i64 = 60_000;
+const APART: i64 = 10_000;
+
 /// A history made by hand: a database with one campaign, which tries everybody twice, and a ledger.
 struct Story {
     folder: TempDir,
@@ -103,6 +107,32 @@ impl Story {
         ));
     }
 
+    /// Reads the list for an attempt's call at these times, in vain, and to its end; all other calls are shown.
+    fn looks(&self, key: &str, grade: &str, at: [i64; 2]) {
+        self.sql(&format!(
+            "INSERT INTO doubt (attempt_id, sent_from_at, sent_to_at, settles_at, clear_at, clear_grade, grade)
+                 SELECT id, 0, 0, {SETTLES_AT}, {}, '{grade}', '{grade}' FROM attempt WHERE key = '{key}'",
+            at[0]
+        ));
+        let (known, shown) = if grade == "strong" { (3, 3) } else { (3, 2) };
+        for at in at {
+            self.sql(&format!(
+                "INSERT INTO doubt_look (attempt_id, at, asked_for, calls, total, is_complete, known, known_shown, finding)
+                     SELECT id, {at}, 'window', 9, 9, 1, {known}, {shown}, 'nothing' FROM attempt WHERE key = '{key}'"
+            ));
+        }
+    }
+
+    /// Keeps a call that may be an attempt's.
+    fn keep(&self, key: &str, sid: &str, verdict: &str) {
+        self.sql(&format!(
+            "INSERT OR IGNORE INTO doubt (attempt_id, sent_from_at, sent_to_at, settles_at)
+                 SELECT id, 0, 0, {SETTLES_AT} FROM attempt WHERE key = '{key}';
+             INSERT INTO candidate (attempt_id, call_sid, source, noted_at, verdict)
+                 SELECT id, '{sid}', 'list', 0, '{verdict}' FROM attempt WHERE key = '{key}'"
+        ));
+    }
+
     fn step(&self, attempt: i64, state: &str) {
         self.sql(&format!(
             "INSERT INTO attempt_event (attempt_id, at, state, source) VALUES ({attempt}, 0, '{state}', 'turn')"
@@ -134,7 +164,13 @@ impl Story {
     #[track_caller]
     fn breaks(&self, rules: &[Rule]) {
         let database = self.folder.path().join("exocamp.db");
-        let found = History::read(&database, &self.ledger).violations();
+        let search = Search {
+            scans_apart: SignedDuration::from_millis(APART),
+            list: List::Whole,
+        };
+        let found = History::read(&database, &self.ledger)
+            .searched(search)
+            .violations();
         let mut broken: Vec<_> = found.iter().map(|violation| violation.rule).collect();
         broken.sort();
         broken.dedup();
@@ -157,6 +193,7 @@ fn a_good_history_breaks_no_rule_and_has_its_figures() {
         resolved: 1,
         in_doubt: 1,
         held: 0,
+        proven_absent: 0,
     };
     assert_eq!(figures, expected);
 }
@@ -233,6 +270,7 @@ fn a_doubt_that_was_dialled_again_is_found() {
     let mut held_redialled = Story::unguarded();
     held_redialled.sql("UPDATE attempt SET state = 'held' WHERE key = 'k4'");
     held_redialled.step(5, "held");
+    held_redialled.keep("k4", "s4", "one_of_several");
     held_redialled.breaks(&[]);
     held_redialled.sql("UPDATE contact SET state = 'pending', due_at = 0 WHERE id = 3");
     held_redialled.attempt(3, "k5", &["accepted:s5", "busy:s5"], "failed");
@@ -251,6 +289,7 @@ fn a_call_whose_absence_was_proven_and_that_rang_is_found() {
             "INSERT INTO decision (attempt_id, at, by, decision, because)
                  SELECT max(id), 0, '{by}', 'not_placed', 'made up' FROM attempt"
         ));
+        story.looks("k5", "strong", [SETTLES_AT, SETTLES_AT + APART]);
         story.attempt(5, "k6", &["accepted:s6", "completed:s6"], "completed");
         story.call(5, "k6", "s6", "completed", 20..21);
         story
@@ -371,4 +410,103 @@ fn a_phone_that_rang_though_the_database_denies_it_is_found() {
     not_sent.breaks(&[]);
     not_sent.call(5, "k5", "s5", "completed", 0..1);
     not_sent.breaks(&[Rule::Denied]);
+}
+
+/// Returns a history in which somebody's call was lost, and they are held.
+fn held() -> Story {
+    let mut story = Story::good();
+    story.contact(5);
+    story.attempt(5, "k5", &["in_doubt", "held"], "held");
+    story
+}
+
+#[test]
+fn whoever_is_held_without_evidence_is_found() {
+    held().breaks(&[Rule::Unproven]);
+    for grade in ["strong", "weak"] {
+        let whole = held();
+        whole.looks("k5", grade, [SETTLES_AT, SETTLES_AT + APART]);
+        whole.breaks(&[]);
+        let too_early = [SETTLES_AT - 1, SETTLES_AT + APART];
+        let too_soon_after = [SETTLES_AT, SETTLES_AT + APART - 1];
+        for at in [too_early, too_soon_after] {
+            let hasty = held();
+            hasty.looks("k5", grade, at);
+            hasty.breaks(&[Rule::Unproven]);
+        }
+    }
+    for flaw in [
+        "is_complete = 0",
+        "asked_for = 'number'",
+        "finding = 'one'",
+        "known_shown = 2",
+        "known = 0, known_shown = 0",
+    ] {
+        for which in ["min(id)", "max(id)"] {
+            let flawed = held();
+            flawed.looks("k5", "strong", [SETTLES_AT, SETTLES_AT + APART]);
+            flawed.sql(&format!(
+                "UPDATE doubt_look SET {flaw} WHERE id = (SELECT {which} FROM doubt_look)"
+            ));
+            flawed.breaks(&[Rule::Unproven]);
+        }
+    }
+}
+
+#[test]
+fn whoever_is_held_because_several_calls_may_be_theirs_has_these_on_record() {
+    for (verdict, broken) in [
+        ("one_of_several", &[][..]),
+        ("refuted", &[]),
+        ("unknown", &[Rule::Unproven]),
+    ] {
+        let story = held();
+        story.keep("k5", "another", verdict);
+        story.breaks(broken);
+    }
+}
+
+#[test]
+fn a_call_that_rang_and_that_a_search_of_the_whole_list_did_not_find_is_found() {
+    let mut strong = held();
+    strong.looks("k5", "strong", [SETTLES_AT, SETTLES_AT + APART]);
+    strong.call(5, "k5", "s5", "completed", 6..7);
+    strong.breaks(&[Rule::Denied]);
+
+    let mut weak = held();
+    weak.looks("k5", "weak", [SETTLES_AT, SETTLES_AT + APART]);
+    weak.call(5, "k5", "s5", "completed", 6..7);
+    weak.breaks(&[Rule::Lost]);
+
+    let mut another = held();
+    another.keep("k5", "s6", "one_of_several");
+    another.call(5, "k5", "s5", "completed", 6..7);
+    another.breaks(&[Rule::Lost]);
+    another.keep("k5", "s5", "one_of_several");
+    another.breaks(&[]);
+}
+
+#[test]
+fn whoever_is_called_again_without_proof_is_found() {
+    let called_again = |grade: &str, at| {
+        let mut story = Story::good();
+        story.contact(5);
+        story.attempt(5, "k5", &["in_doubt", "held", "not_placed"], "pending");
+        story.sql(
+            "INSERT INTO decision (attempt_id, at, by, decision, because)
+                 SELECT max(id), 0, 'exocamp', 'not_placed', 'made up' FROM attempt",
+        );
+        story.looks("k5", grade, at);
+        story.attempt(5, "k6", &["accepted:s6", "completed:s6"], "completed");
+        story.call(5, "k6", "s6", "completed", 20..21);
+        story
+    };
+    let proven = [SETTLES_AT, SETTLES_AT + APART];
+    called_again("strong", proven).breaks(&[]);
+    called_again("weak", proven).breaks(&[Rule::Unproven]);
+    called_again("strong", [SETTLES_AT, SETTLES_AT]).breaks(&[Rule::Unproven]);
+    let on_a_candidate = called_again("strong", proven);
+    on_a_candidate.sql("UPDATE doubt SET grade = NULL");
+    on_a_candidate.keep("k5", "s7", "one_of_several");
+    on_a_candidate.breaks(&[Rule::Unproven]);
 }
