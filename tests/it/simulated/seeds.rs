@@ -240,6 +240,7 @@ impl Story {
         outside::the_lines_are_kept(world, self.lines);
         outside::every_call_is_inside(world, 9, 21);
         outside::outcomes_agree(world, self.campaign);
+        outside::every_call_was_found(world);
     }
 }
 

@@ -4,7 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use exocamp::domain::attempt::StateName;
 use exocamp::domain::contact::ContactState;
+use exocamp::domain::doubt::Grade;
 use exocamp::domain::pace::Pace;
 use exocamp::provider::Reply;
 use exocamp::sandbox::{Call, Placed};
@@ -136,11 +138,58 @@ pub(crate) fn every_call_is_inside(world: &World, from: i8, until: i8) {
     }
 }
 
+/// Every phone that rang is known by its call, or is left to a person who is shown that call among several; whoever is
+/// left to a person otherwise, or was called again without one, was not called.
+///
+/// That is so where everything is at rest, nothing is in the way of looking any more, and the list lags less than it is
+/// given time to.
+pub(crate) fn every_call_was_found(world: &mut World) {
+    let unresolved = world.unresolved();
+    let calls = world.posts.iter().map(|post| match &post.placed {
+        Placed::Accepted { sid, .. } => (post.attempt, Some(sid.clone())),
+        _ => (post.attempt, None),
+    });
+    let calls: HashMap<_, _> = calls.collect();
+    for doubt in &unresolved {
+        let candidates = world.candidates_of(doubt.attempt);
+        // One that died before it was sent has rung nobody.
+        let rang = calls.get(&doubt.attempt).cloned().flatten();
+        let others = unresolved
+            .iter()
+            .filter(|other| other.number == doubt.number && other.attempt != doubt.attempt);
+        match (doubt.state, rang) {
+            // Two attempts in doubt, and either may have become the call: no evidence tells which.
+            (StateName::Held, Some(sid)) => {
+                assert!(
+                    candidates.contains(&sid),
+                    "{sid}: {candidates:?}, {doubt:?}"
+                );
+                assert!(others.count() > 0, "it was the only one: {doubt:?}");
+                assert_eq!(doubt.grade, None, "{doubt:?}");
+            }
+            (StateName::Held, None) => {
+                let is_known = doubt.grade.is_some() || !candidates.is_empty();
+                assert!(is_known, "held without evidence: {doubt:?}");
+            }
+            (StateName::NotPlaced, None) => assert_eq!(doubt.grade, Some(Grade::Strong)),
+            (_, rang) => panic!("{rang:?}: {doubt:?}"),
+        }
+    }
+    let is_unresolved = |attempt| unresolved.iter().any(|doubt| doubt.attempt == attempt);
+    for (attempt, rang) in calls {
+        if !is_unresolved(attempt) {
+            let state = world.attempt_state(attempt);
+            assert_eq!(state.sid().map(|sid| sid.as_str()), rang.as_deref());
+        }
+    }
+}
+
 /// What the database says of each contact is what the exchange knows of the last call to it.
 ///
 /// `campaign` must be the only one that called its numbers.
 pub(crate) fn outcomes_agree(world: &mut World, campaign: CampaignId) {
     let contacts = world.contacts(campaign);
+    let unresolved = world.unresolved();
     let last_posts: HashMap<_, _> = world.posts.iter().map(|post| (post.number, post)).collect();
     for contact in &contacts {
         let post = last_posts.get(&contact.number);
@@ -158,8 +207,14 @@ pub(crate) fn outcomes_agree(world: &mut World, campaign: CampaignId) {
         match (&post.reply, &post.placed) {
             // The latest attempt died before it was sent, which nobody can know.
             _ if contact.attempts as usize > sent && state == ContactState::Held => {}
-            // Nobody heard that it was accepted, and the search has not found it (yet).
-            (Reply::InDoubt(_), _) if state == ContactState::Held => {}
+            // Nobody heard that it was accepted, and the search goes on, or could not tell, or has not shown it.
+            (Reply::InDoubt(_), placed) if state == ContactState::Held => {
+                let attempt = post.attempt;
+                let doubt = unresolved.iter().find(|doubt| doubt.attempt == attempt);
+                let strong = doubt.is_some_and(|doubt| doubt.grade == Some(Grade::Strong));
+                let rang = matches!(placed, Placed::Accepted { .. });
+                assert!(!(strong && rang), "it rang, and seems not to: {doubt:?}");
+            }
             (Reply::InDoubt(_), placed) if contact.call_sid.is_none() => {
                 panic!("{placed:?} became {contact:?}")
             }

@@ -107,6 +107,22 @@ impl World {
             .expect("there is a doubt about this number")
     }
 
+    /// Returns all attempts that nobody knows the call of, as they stand.
+    pub(crate) fn unresolved(&mut self) -> Vec<Doubt> {
+        self.write(|tx| doubts::unresolved(tx, ACCOUNT))
+    }
+
+    /// Returns the calls that may be an attempt's.
+    pub(crate) fn candidates_of(&mut self, attempt: AttemptId) -> Vec<String> {
+        let candidates = self.write(|tx| candidates::of_attempt(tx, attempt));
+        candidates.iter().map(ToString::to_string).collect()
+    }
+
+    /// Returns where an attempt stands.
+    pub(crate) fn attempt_state(&mut self, attempt: AttemptId) -> AttemptState {
+        self.write(|tx| attempts::state(tx, attempt))
+    }
+
     /// Returns how many attempts are in doubt.
     pub(crate) fn in_doubt(&mut self) -> usize {
         let unresolved = self.write(|tx| doubts::unresolved(tx, ACCOUNT));
@@ -116,7 +132,7 @@ impl World {
 
     /// Nothing may leave but what is permitted: an intent that is on record, of somebody whose phone does not ring.
     pub(super) fn check_that_it_may_leave(&mut self, attempt: AttemptId, order: &CallOrder) {
-        let state = self.write(|tx| attempts::state(tx, attempt));
+        let state = self.attempt_state(attempt);
         assert_eq!(state, AttemptState::Intent, "{order:?}");
         let again = self.posts.iter().find(|post| post.attempt == attempt);
         assert!(again.is_none(), "one attempt is sent twice: {again:?}");
@@ -137,8 +153,7 @@ impl World {
     /// Returns the calls that may be the one that a number is in doubt about.
     pub(crate) fn candidates(&mut self, national: &str) -> Vec<String> {
         let attempt = self.doubt(national).attempt;
-        let candidates = self.write(|tx| candidates::of_attempt(tx, attempt));
-        candidates.iter().map(ToString::to_string).collect()
+        self.candidates_of(attempt)
     }
 
     /// Returns what came to light in a campaign, by name.
