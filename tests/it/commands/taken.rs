@@ -85,9 +85,10 @@ pub(crate) fn four_at_once(before: Before, prepare: impl FnOnce(&mut Folder)) ->
     assert!(violations.is_empty(), "{violations:#?}");
     // Those that lost have begun nothing, and taken nothing of the winner's for a leftover.
     let figures = history.figures();
-    assert_eq!((figures.runs_cut_off, figures.doubted), (dead, dead));
+    let taken = (figures.runs_cut_off, figures.doubted);
+    assert_eq!(taken, (dead, dead), "runs cut off, and their doubts");
     let [run] = history.runs()[dead..] else {
-        panic!("one dials: {:?}", history.runs())
+        panic!("of all runs one dials: {:?}", history.runs())
     };
     for (pid, ran) in &ended {
         let code = ran.code.unwrap_or_default();

@@ -9,7 +9,7 @@ use exocamp::sandbox::{Placed, Script};
 use exocamp::store::campaigns::CampaignId;
 
 use crate::support::outside;
-use crate::support::world::World;
+use crate::support::world::{Searches, World};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -78,6 +78,52 @@ fn nobody_is_tried_while_the_provider_cannot_even_be_asked() {
     world.run_for(3 * MINUTE);
     let tried = world.posts.len() - before;
     assert!((3..=5).contains(&tried), "{tried} calls were tried");
+}
+
+#[test]
+fn nobody_is_tried_while_older_doubts_were_never_looked_for() {
+    let (mut world, campaign) = world();
+    // Calls go on and are asked about, which is answered: or else the provider would seem to be gone.
+    world
+        .exchange
+        .change_script(|script| script.hold = "12m".parse().unwrap());
+    world.account_lines = 400;
+    world.remember(campaign, Setting::Lines, "400");
+    let run = world.start(campaign, RunLimits::default());
+    world.run_for(MINUTE);
+    let before = world.posts.len();
+    // Nothing is wrong with other GETs: the way seems to be there.
+    meet(&mut world, "503=100%");
+    world.searches = Searches::Unreadable;
+    world.run_for(3 * MINUTE);
+    let tried = &world.posts[before..];
+    let first = tried[0].at;
+    let latest = tried[tried.len() - 1].at.duration_since(first);
+    // Up to then the doubts are young, and each try has to wait longer than the one before.
+    assert!(tried.len() > 5, "{tried:?}");
+    assert!(latest.as_secs() <= 120, "{latest:?} after the first");
+
+    // The replies come again, each of them late; but nobody has looked yet.
+    meet(&mut world, "");
+    world
+        .exchange
+        .change_script(|script| script.reply_delay = "20s".parse().unwrap());
+    let quiet = world.posts.len();
+    world.run_for(MINUTE / 2);
+    assert_eq!(world.posts.len(), quiet);
+    assert_eq!(world.searched_at, None);
+
+    world.searches = Searches::Work;
+    while world.posts.len() == quiet {
+        world.run_for(Duration::from_millis(100));
+        assert!(!world.is_over(run), "{:?}", world.ending(run));
+    }
+    let alone = world.posts[quiet].at;
+    assert!(world.searched_at.is_some_and(|looked| looked < alone));
+    world.run_for(Duration::from_secs(19));
+    assert_eq!(world.posts.len(), quiet + 1, "one alone, until its reply");
+    world.run_for(Duration::from_secs(15));
+    assert!(world.posts.len() > quiet + 10, "and then all the others");
 }
 
 #[test]

@@ -65,6 +65,13 @@ pub(crate) enum Network {
     WrongToken,
 }
 
+/// What is wrong with the list when lost calls are looked for in it; all other look-ups are spared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Searches {
+    Work,
+    Unreadable,
+}
+
 /// Dies after this turn's commit, when so many of its effects were performed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cut {
@@ -134,6 +141,7 @@ pub(crate) struct World {
     /// A request and its reply take at least and at most so long on the way, in milliseconds.
     pub(crate) latency_ms: Range<u64>,
     pub(crate) network: Network,
+    pub(crate) searches: Searches,
     /// How far the provider's clock is ahead.
     pub(crate) provider_is_ahead: SignedDuration,
     /// How often the runs look whether another terminal has changed something; the jumps are not cut short without it.
@@ -145,6 +153,8 @@ pub(crate) struct World {
     /// When the machine was booted: what was asked in the minute before is forgotten.
     pub(crate) reboots: Vec<Duration>,
     pub(crate) look_ups: u64,
+    /// When a search was answered last.
+    pub(crate) searched_at: Option<Timestamp>,
     /// The attempts that were ever asked about.
     pub(crate) asked_about: HashSet<AttemptId>,
     pub(crate) turns: u64,
@@ -182,6 +192,7 @@ impl World {
             account_lines: 10,
             latency_ms: 5..200,
             network: Network::Works,
+            searches: Searches::Work,
             provider_is_ahead: SignedDuration::ZERO,
             looks_up_every: None,
             cut: None,
@@ -189,6 +200,7 @@ impl World {
             requests: Vec::new(),
             reboots: Vec::new(),
             look_ups: 0,
+            searched_at: None,
             asked_about: HashSet::new(),
             turns: 0,
             store,

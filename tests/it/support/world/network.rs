@@ -11,7 +11,7 @@ use exocamp::sandbox::{self, Cursor, Exchange, GetTrouble, ListFilter, Order, Re
 use exocamp::store::attempts::AttemptId;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Item, Network, Post, World};
+use super::{Item, Network, Post, Searches, World};
 use crate::support::phones;
 
 impl World {
@@ -132,7 +132,17 @@ impl World {
             ..ListFilter::default()
         };
         let date = self.time() + self.provider_is_ahead;
-        let (answer, after) = self.list(&filter);
+        let (answer, after) = match self.searches {
+            Searches::Work => self.list(&filter),
+            Searches::Unreadable => {
+                self.requests.push(self.now);
+                let why = "not JSON".to_owned();
+                (Err(LookUpFailure::Unreadable(why)), Duration::ZERO)
+            }
+        };
+        if answer.is_ok() {
+            self.searched_at = Some(self.time());
+        }
         let answer = answer.map(|page| Page {
             calls: page.rows.iter().map(phones::listed).collect(),
             unreadable: 0,
