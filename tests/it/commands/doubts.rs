@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::answers::{assert_adds_up, contact, names};
 use crate::support::binary::{Folder, number};
-use crate::support::exotel::{Call, Exotel};
+use crate::support::exotel::{Call, Exotel, rung_once};
 use crate::support::process::{Ran, eventually};
 use crate::support::terminal::Terminal;
 
@@ -149,6 +149,46 @@ fn a_lost_request_ends_held_with_strong_evidence() {
     );
     assert_eq!(old["candidates"], json!([]));
     assert_eq!(exotel.ledger().len(), 3, "a doubt is no reason to dial");
+}
+
+/// Looks for the lost call of the first person until that has come to something, and tries once more to call everybody.
+fn prove_and_start_again(folder: &Folder) {
+    pass_the_horizon(folder);
+    eventually("two readings of the list", || {
+        folder.run("settle leads");
+        let waiting = folder.database().query_row(
+            "SELECT EXISTS (SELECT 1 FROM attempt WHERE state = 'in_doubt')",
+            [],
+            |row| row.get(0),
+        );
+        let waiting: bool = waiting.expect("the database can be read");
+        (!waiting).then_some(())
+    });
+    // What was said at the first start is remembered.
+    folder.run(START).exits(4);
+}
+
+#[test]
+fn who_was_proven_not_to_have_been_called_is_called_again_only_if_that_was_said_beforehand() {
+    for (flag, attempts) in [("", 1), ("--redial-if-proven-not-placed", 2)] {
+        let exotel = Exotel::start("--hold 50ms --mix completed=1 --fate 00=lost-request");
+        let folder = impatient(&exotel, 4);
+        folder.run(&format!("{START} {flag}")).exits(4);
+        assert_eq!(doubt(&folder, 0)["state"], "in_doubt");
+        prove_and_start_again(&folder);
+
+        let status = folder.status("leads");
+        assert_adds_up(&status);
+        assert_eq!(contact(&status, 0)["attempts"], attempts, "`{flag}`");
+        assert_eq!(contact(&status, 0)["call_status"], "held");
+        // The second request was lost like the first.
+        assert_eq!(calls_to(&exotel, 0).len(), 0);
+        assert_eq!(rung_once(&exotel.ledger()).len(), 3);
+        let state = if attempts == 1 { "held" } else { "in_doubt" };
+        assert_eq!(doubt(&folder, 0)["state"], state);
+        let why = folder.run("why 9876500000").exits(0).stdout;
+        assert_eq!(why.contains("exocamp has decided"), attempts == 2, "{why}");
+    }
 }
 
 #[test]
