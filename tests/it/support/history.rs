@@ -541,7 +541,8 @@ impl<'a> History<'a> {
             match attempt.state.as_str() {
                 _ if attempt.proven_absent => {
                     let what = format!(
-                        "{number} was rung by {sid}, and it was proven that it was not: {attempt}"
+                        "{number} was rung by {sid} from {} to {}, and it was proven that it was not: {attempt}",
+                        call.at, call.ends_at
                     );
                     note(Rule::Denied, Some(number), what);
                 }
