@@ -220,8 +220,10 @@ fn claims(
     }
     let mut claims: HashMap<AttemptId, Vec<Claim>> = HashMap::new();
     for (sid, claimants) in owners {
-        let contested = claimants.len() > 1;
+        let several = claimants.len() > 1;
         for attempt in claimants {
+            // A newer call to the same person may be the one that is shown: its own reply has not named it yet.
+            let contested = several || attempts::is_reply_awaited(scene.tx, attempt)?;
             if !attempts::is_owned_by_another(scene.tx, &sid, attempt)? {
                 let sid = sid.clone();
                 let claim = Claim { sid, contested };

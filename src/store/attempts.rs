@@ -500,6 +500,18 @@ pub fn is_owned_by_another(tx: &Tx<'_>, sid: &CallSid, attempt: AttemptId) -> Re
     Ok(owner.is_some_and(|owner| owner != attempt.0))
 }
 
+/// Returns whether the reply to a call of the person whom this attempt is about has not come yet.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn is_reply_awaited(tx: &Tx<'_>, attempt: AttemptId) -> Result<bool> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT 1 FROM attempt AS other JOIN attempt ON attempt.person_id = other.person_id
+         WHERE attempt.id = ?1 AND other.live = 1 AND other.state = 'intent'",
+    )?;
+    Ok(statement.exists([attempt.0])?)
+}
+
 /// Returns whether there is such an attempt.
 ///
 /// # Errors
