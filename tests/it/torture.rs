@@ -19,7 +19,7 @@ use rusqlite::Connection;
 use crate::support::binary::{self, Folder};
 use crate::support::exotel::Exotel;
 use crate::support::history::{Figures, History, List, Rule, Search, Violation};
-use crate::support::process::{LIMIT, Ran, Running};
+use crate::support::process::{Ran, Running};
 
 /// Kills in a plain `cargo test`; the proof takes a thousand.
 const KILLS: usize = 25;
@@ -33,16 +33,15 @@ const AT_ONCE: usize = 2;
 /// How late a slow reply is: later than a reply is waited for.
 const SLOW: &str = "3s";
 
-/// Within this time after the last kill every doubt has to be found or held.
-const DOUBTS_END_WITHIN: Duration = Duration::from_secs(50);
-
-/// The same where whoever was not called is called again: that request may be lost as well, and the next one.
-const REDIALS_END_WITHIN: Duration = Duration::from_secs(120);
+/// Within this time after the last kill everybody has to be called and every doubt found or held: a request may be lost,
+/// proven not to have been placed, made again, and be lost again.
+const ENDS_WITHIN: Duration = Duration::from_secs(240);
 
 /// How far apart two readings of the list are that prove absence together.
 const SCANS_APART: SignedDuration = SignedDuration::from_secs(1);
 
-/// Troubles and how often they occur. The list itself is whole whenever it can be read: whoever rang is in it. What closes the way for a second or more is rare, or kills would hit idleness.
+/// Troubles and how often they occur. The list itself is whole whenever it can be read: whoever rang is in it. What closes
+/// the way for a second or more is rare, or kills would hit idleness.
 const FAULTS: [(&str, &str); 14] = [
     ("lost-reply", "3%"),
     ("lost-request", "2%"),
@@ -267,12 +266,7 @@ impl Batch {
             }
             let waiting = self.count("contact WHERE state IN ('pending', 'initiated')");
             let in_doubt = self.count("attempt WHERE state = 'in_doubt'");
-            let patience = match (self.redials, waiting) {
-                (Redials::IfProven, _) => REDIALS_END_WITHIN,
-                (Redials::Never, 0) => DOUBTS_END_WITHIN,
-                (Redials::Never, _) => LIMIT,
-            };
-            if waiting + in_doubt == 0 || begun.elapsed() >= patience {
+            if waiting + in_doubt == 0 || begun.elapsed() >= ENDS_WITHIN {
                 return;
             }
             // Somebody whose time comes soon, or nobody but doubts.

@@ -8,6 +8,7 @@ use exocamp::domain::attempt::Decision;
 use exocamp::domain::call::Outcome;
 use exocamp::domain::campaign::{CampaignState, Setting};
 use exocamp::domain::contact::ContactState;
+use exocamp::domain::doubt::Patience;
 use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::domain::phone::PhoneNumber;
 use exocamp::exotel::callback::{CallbackBase, CallbackSecret};
@@ -17,6 +18,7 @@ use exocamp::store::campaigns::CampaignId;
 use exocamp::store::reports::ContactReport;
 
 use crate::support::outside;
+use crate::support::phones;
 use crate::support::world::{Post, World};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -378,6 +380,48 @@ fn a_campaign_that_has_changed_its_mind_calls_nobody_again() {
         start(&mut world, campaign);
     }
     assert_eq!(doubted(&mut world, campaign).attempts, 1);
+}
+
+#[test]
+fn the_call_of_a_redial_is_not_taken_for_the_one_that_was_proven_absent() {
+    let script = Script {
+        fates: vec!["7=lost-request".parse().unwrap()],
+        hold: "2s".parse().unwrap(),
+        mix: "completed=1".parse().unwrap(),
+        slow: Duration::from_secs(45),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    // So short that the redial falls into the time in which the first call may have been created.
+    world.patience = Patience {
+        reply_timeout: Duration::from_secs(30),
+        queue_allowance: Duration::ZERO,
+        record_lag: Duration::ZERO,
+        looks: vec![Duration::from_secs(5)],
+        scans_apart: Duration::from_secs(5),
+    };
+    let settings = [
+        (Setting::RedialIfProvenNotPlaced, "yes"),
+        (Setting::Ring, "5s"),
+        (Setting::TalkLimit, "5s"),
+    ];
+    let campaign = campaign(&mut world, &settings);
+    start(&mut world, campaign);
+    // The redial is placed, and its reply comes too late.
+    world.set_fate("slow");
+    for _ in 0..40 {
+        world.sleep(Duration::from_secs(10));
+        start(&mut world, campaign);
+    }
+    let number = phones::number("9876500007");
+    let posts = world.posts.iter().filter(|post| post.number == number);
+    assert_eq!(posts.count(), 2, "called once more, and never again");
+    assert_eq!(calls_to(&world, "9876500007").len(), 1);
+    let contact = doubted(&mut world, campaign);
+    assert!(
+        [ContactState::Held, ContactState::Completed].contains(&contact.state),
+        "{contact:?}"
+    );
 }
 
 #[test]
