@@ -301,7 +301,7 @@ fn judge_calls(scene: &mut Scene<'_, '_>, doubt: &Doubt, calls: &[Claim]) -> Res
     let (tx, now, attempt) = (scene.tx, scene.now.wall, doubt.attempt);
     let early = now < doubt.doubted.settles_at;
     // What turns up outside the time in which it should have been created is for a person to look at.
-    let is_last_look = doubt.grade.is_some();
+    let is_last_look = doubt.grade.is_some() && doubt.state == StateName::InDoubt;
     if let [Claim { sid, contested }] = calls
         && !contested
         && !is_last_look
