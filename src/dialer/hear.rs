@@ -137,8 +137,11 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
         scene.run.end_in_trouble(Trouble::Clocks(apart), scene.now);
         return Ok(());
     }
+    // Whatever it was asked for, it tells the breaker as well.
+    scene.run.is_probing = false;
     if answer.is_ok() {
         scene.run.agreed = Some(scene.now.offset());
+        scene.run.breaker.reached();
     }
     if scene.run.phase != Phase::Greeting {
         return probed(scene, answer);
@@ -177,11 +180,9 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
 
 /// The breaker wanted to know whether the provider can be reached at all.
 fn probed(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
-    scene.run.is_probing = false;
     match answer {
         Ok(_) => {
             scene.run.in_a_row.look_ups_have_succeeded();
-            scene.run.breaker.reached();
             // The next call is tried alone.
             scene.run.phase = Phase::Alone;
             Ok(())

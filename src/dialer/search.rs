@@ -77,7 +77,7 @@ pub(super) fn about_doubts(
 /// for by number once more, up to now: an order can wait in a queue for longer than anybody thinks.
 fn plan(due: &[(Doubt, PhoneNumber)], patience: &Patience, now: Timestamp) -> Option<Quest> {
     let (first, caller_id) = due.first()?;
-    let is_last_look = first.grade.is_some();
+    let last = is_last_look(first);
     let mut window = created(first, patience, now);
     let mut together = Vec::new();
     for (doubt, theirs) in due {
@@ -87,13 +87,13 @@ fn plan(due: &[(Doubt, PhoneNumber)], patience: &Patience, now: Timestamp) -> Op
             to: window.to.max(other.to),
         };
         let length = Duration::try_from(wider.to.duration_since(wider.from)).unwrap_or_default();
-        let fits = if is_last_look {
+        let fits = if last {
             together.len() < MOST_NUMBERS
         } else {
             other.from <= window.to && length <= LONGEST_WINDOW
         };
         let is_first = doubt.attempt == first.attempt;
-        let is_alike = theirs == caller_id && doubt.grade.is_some() == is_last_look;
+        let is_alike = theirs == caller_id && is_last_look(doubt) == last;
         if is_first || (is_alike && fits) {
             window = wider;
             together.push(doubt);
@@ -106,7 +106,7 @@ fn plan(due: &[(Doubt, PhoneNumber)], patience: &Patience, now: Timestamp) -> Op
         search: Search {
             window,
             caller_id: *caller_id,
-            numbers: if few || is_last_look {
+            numbers: if few || last {
                 numbers.collect()
             } else {
                 Vec::new()
@@ -118,16 +118,21 @@ fn plan(due: &[(Doubt, PhoneNumber)], patience: &Patience, now: Timestamp) -> Op
     })
 }
 
-/// Returns when the call of a doubt may have been created.
+/// Returns when the call of a doubt may have been created; for its last look, any time since.
 fn created(doubt: &Doubt, patience: &Patience, now: Timestamp) -> Window {
     let window = patience.created(doubt.doubted.sent);
-    match doubt.grade {
-        None => window,
-        Some(_) => Window {
-            to: window.to.max(later(now, clocks::MAY_DIFFER)),
-            ..window
-        },
+    if !is_last_look(doubt) {
+        return window;
     }
+    Window {
+        to: window.to.max(later(now, clocks::MAY_DIFFER)),
+        ..window
+    }
+}
+
+/// Two scans have not shown it, and nobody has concluded anything yet.
+fn is_last_look(doubt: &Doubt) -> bool {
+    doubt.state == StateName::InDoubt && doubt.grade.is_some()
 }
 
 /// Takes in a page: the search goes on with the next one, or is judged.
@@ -301,10 +306,9 @@ fn judge_calls(scene: &mut Scene<'_, '_>, doubt: &Doubt, calls: &[Claim]) -> Res
     let (tx, now, attempt) = (scene.tx, scene.now.wall, doubt.attempt);
     let early = now < doubt.doubted.settles_at;
     // What turns up outside the time in which it should have been created is for a person to look at.
-    let is_last_look = doubt.grade.is_some() && doubt.state == StateName::InDoubt;
     if let [Claim { sid, contested }] = calls
         && !contested
-        && !is_last_look
+        && !is_last_look(doubt)
     {
         match candidates::verdict(tx, attempt, sid)? {
             None => return candidates::note(tx, attempt, sid, NamedBy::List, now),

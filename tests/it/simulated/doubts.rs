@@ -142,6 +142,14 @@ fn a_lost_request_is_held_once_two_whole_scans_past_the_horizon_have_not_shown_i
     start(&mut world, campaign);
     assert_eq!(calls_to(&world, "9876500007").len(), 0);
     assert_eq!(doubted(&mut world, campaign).attempts, 1, "nobody decided");
+    // Somebody calls the same person hours later: that is another call.
+    world.set_fate("completed");
+    world.place_by_hand("9876500007");
+    for _ in 0..2 {
+        world.sleep(MINUTE);
+        settle(&mut world, campaign);
+    }
+    assert_eq!(doubted(&mut world, campaign).call_sid, None);
 }
 
 #[test]
