@@ -251,7 +251,11 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
             scene.run.breaker.lost(now);
             Ok(())
         }
-        _ => Ok(()),
+        // Not sent in time, or nothing new: the breaker learns nothing from it, and may try another.
+        _ => {
+            scene.run.breaker.not_answered(now);
+            Ok(())
+        }
     }
 }
 

@@ -101,10 +101,8 @@ impl Breaker {
     /// Notes that a call was answered by a refusal that says nothing of the call, or was not sent at all: if it was the
     /// one that was tried, nothing is known yet.
     pub fn not_answered(&mut self, now: Duration) {
-        match self.tripped.as_mut() {
-            Some(tripped) if tripped.trying => tripped.wait(now),
-            Some(_) => {}
-            None => self.note(now, false),
+        if let Some(tripped) = self.tripped.as_mut().filter(|tripped| tripped.trying) {
+            tripped.wait(now);
         }
     }
 

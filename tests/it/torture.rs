@@ -28,7 +28,7 @@ const KILLS: usize = 25;
 const KILLS_PER_BATCH: usize = 50;
 
 /// Batches that go on side by side.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 4;
 
 /// How late a slow reply is: later than a reply is waited for.
 const SLOW: &str = "3s";

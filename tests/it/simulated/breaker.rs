@@ -202,3 +202,21 @@ fn what_a_crash_left_in_doubt_does_not_trip_it() {
     let called = world.posts.len() - before;
     assert!(called > 15, "{called}");
 }
+
+#[test]
+fn a_call_that_is_tried_and_not_sent_keeps_nobody_waiting() {
+    let (mut world, campaign) = world();
+    world.start(campaign, RunLimits::default());
+    world.run_for(MINUTE);
+    meet(&mut world, "503=100%");
+    world.run_for(Duration::from_secs(20));
+    meet(&mut world, "");
+    // Whatever is permitted at this moment is not sent: the machine sleeps, again and again.
+    for _ in 0..200 {
+        world.run_for(Duration::from_millis(100));
+        world.sleep(Duration::from_secs(6));
+    }
+    world.run();
+    assert_eq!(world.posts.len(), 400);
+    outside::nobody_is_rung_too_often(&world, 1);
+}
