@@ -85,6 +85,7 @@ fn started(scene: &mut Scene<'_, '_>) -> Result<()> {
     recover(scene)?;
     let id = scene.run.assignment.campaign;
     looks::at_all(scene.tx, id, scene.now.since_boot)?;
+    doubts::resume(scene.tx, id, scene.patience)?;
     if scene.run.assignment.task == Task::Settle {
         doubts::look_for_all(scene.tx, id, scene.now.wall)?;
         looks::at_unknown_outcomes(scene.tx, id, scene.now.wall)?;

@@ -137,6 +137,31 @@ pub fn look_for_all(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result
     Ok(())
 }
 
+/// Goes back to the plan for doubts whose search died with its process: nobody answers it any more.
+///
+/// To be done by a run that begins, which holds the campaign's lock.
+///
+/// # Errors
+/// When the database refuses.
+pub fn resume(tx: &Tx<'_>, campaign: CampaignId, patience: &Patience) -> Result<()> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM doubt JOIN attempt ON attempt.id = attempt_id JOIN person ON person.id = person_id
+         WHERE look_at IS NOT NULL AND campaign_id = ?1 AND attempt.state = 'in_doubt'"
+    );
+    let mut looked =
+        tx.0.prepare_cached("SELECT looked_at FROM doubt WHERE attempt_id = ?1")?;
+    let mut update =
+        tx.0.prepare_cached("UPDATE doubt SET look_at = min(look_at, ?2) WHERE attempt_id = ?1")?;
+    for doubt in doubts(tx, &sql, params![campaign.get()])? {
+        let looked_at: Option<i64> = looked.query_row([doubt.attempt.0], |row| row.get(0))?;
+        let last = looked_at.map_or(doubt.doubted.sent.from, from_ms);
+        let planned = to_ms(patience.next_look(&doubt.doubted, last));
+        let changed = update.execute(params![doubt.attempt.0, planned])?;
+        exactly_one("resume a search", changed)?;
+    }
+    Ok(())
+}
+
 /// Says when to look for a doubt next; not at all any more, if it is none.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use exocamp::exotel::callback::{CallbackBase, CallbackSecret};
 use exocamp::provider::Reply;
 use exocamp::sandbox::{Call, Script};
 use exocamp::store::campaigns::CampaignId;
+use exocamp::store::doubts;
 use exocamp::store::reports::ContactReport;
 
 use crate::support::outside;
@@ -435,6 +436,24 @@ fn the_call_of_a_redial_is_not_taken_for_the_one_that_was_proven_absent() {
         Vec::<String>::new(),
         "nothing turned up"
     );
+}
+
+#[test]
+fn a_search_that_died_with_its_process_is_made_again_as_planned() {
+    let mut world = world("lost-reply");
+    let campaign = campaign(&mut world, &[]);
+    start(&mut world, campaign);
+    // A run asks, expects the answer within minutes, and is killed.
+    let attempts = ["9876500007", "9876500017"].map(|number| world.doubt(number).attempt);
+    let expected = world.time() + 5 * MINUTE;
+    for attempt in attempts {
+        world.write(|tx| doubts::look_again(tx, attempt, Some(expected)));
+    }
+    world.sleep(2 * MINUTE);
+    world.start(campaign, RunLimits::default());
+    world.run();
+    world.sleep(Duration::from_secs(5));
+    assert_eq!(start(&mut world, campaign), StoppedBecause::Finished);
 }
 
 #[test]
