@@ -107,6 +107,8 @@ pub struct Quest {
     pub scan: Scan,
     /// The page to read next; the first if none.
     pub page: Option<PageMark>,
+    /// How often that page was asked for in vain.
+    pub tries: u32,
 }
 
 /// What a run waits for when it does not dial.

@@ -28,6 +28,9 @@ use crate::store::{Result, Tx};
 /// A search that takes more pages than this is given up: it would eat the allowance, and prove nothing in the end.
 const MOST_PAGES: u32 = 200;
 
+/// A page is asked for so often again before the search is given up.
+const TRIES_OF_A_PAGE: u32 = 3;
+
 /// The longest stretch of time that one search covers.
 const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
 
@@ -115,6 +118,7 @@ fn plan(due: &[(Doubt, PhoneNumber)], patience: &Patience, now: Timestamp) -> Op
         doubts: together.iter().map(|doubt| doubt.attempt).collect(),
         scan: Scan::default(),
         page: None,
+        tries: 0,
     })
 }
 
@@ -144,6 +148,14 @@ pub(super) fn searched(
     scene.run.look_ups_under_way = scene.run.look_ups_under_way.saturating_sub(1);
     let page = match answer {
         Ok(page) => page,
+        Err(failure) if quest.tries < TRIES_OF_A_PAGE => {
+            // What earlier pages have shown stays shown; beginning anew, a long search might never come to its end.
+            scene.run.next_page = Some(Box::new(Quest {
+                tries: quest.tries + 1,
+                ..quest.clone()
+            }));
+            return trouble::look_up_failed(scene, &[], failure);
+        }
         Err(failure) => {
             scene.run.is_searching = false;
             let settles = scene.run.assignment.task == Task::Settle;
@@ -171,6 +183,7 @@ pub(super) fn searched(
         scene.run.next_page = Some(Box::new(Quest {
             scan,
             page: page.next.clone(),
+            tries: 0,
             ..quest.clone()
         }));
         return Ok(());
