@@ -261,7 +261,8 @@ impl Batch {
         loop {
             self.skip_the_wait_after_a_refusal();
             for line in [&format!("{} --once", self.start), "settle leads"] {
-                let ran = self.folder.run(line);
+                // Calls whose end was not seen are followed for two minutes.
+                let ran = self.folder.spawn(line).end_within(ENDS_WITHIN);
                 self.note_the_end(&ran);
             }
             let waiting = self.count("contact WHERE state IN ('pending', 'initiated')");

@@ -132,8 +132,14 @@ impl Running {
 
     /// Waits for its end.
     #[track_caller]
-    pub(crate) fn end(mut self) -> Ran {
-        let deadline = Instant::now() + LIMIT;
+    pub(crate) fn end(self) -> Ran {
+        self.end_within(LIMIT)
+    }
+
+    /// Waits for its end for so long.
+    #[track_caller]
+    pub(crate) fn end_within(mut self, limit: Duration) -> Ran {
+        let deadline = Instant::now() + limit;
         let status = loop {
             match self.child.try_wait().expect("it can be waited for") {
                 Some(status) => break Some(status),
