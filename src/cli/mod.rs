@@ -15,6 +15,7 @@ mod failure;
 mod import;
 mod init;
 mod list;
+mod moment;
 mod patience;
 mod provider;
 mod sandbox;

@@ -6,13 +6,13 @@ use super::args;
 use super::conclusion;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
+use super::moment;
 use super::provider::{self, Provider};
 use super::view::{clock_time, shown_caller_id};
 use super::workspace::{Workspace, read};
 use crate::dialer::run::{Dialling, Task};
 use crate::domain::campaign::{CampaignState, Policy, Setting};
 use crate::domain::ending::{RunLimits, StoppedBecause};
-use crate::domain::hours::indian_time;
 use crate::domain::report::Counts;
 use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign, PausedBy};
@@ -39,7 +39,7 @@ pub(super) fn run_against(
     let until = args
         .until
         .as_deref()
-        .map(|text| parse_until(text, now))
+        .map(|text| moment::parse(text, now))
         .transpose()?;
     let (max_runtime, max_calls, once, wait) =
         (args.max_runtime, args.max_calls, args.once, args.wait);
@@ -161,23 +161,6 @@ fn settings(workspace: &Workspace, args: &args::Start) -> Result<Vec<(Setting, S
         }
     }
     Ok(settings)
-}
-
-/// Returns `20:30` as that time today in Indian time, or an RFC 3339 time.
-fn parse_until(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
-    let zone = indian_time();
-    let today = now.to_zoned(zone.clone()).date();
-    let civil = text
-        .parse::<jiff::civil::Time>()
-        .ok()
-        .and_then(|time| today.to_datetime(time).to_zoned(zone).ok());
-    let at = civil
-        .map(|zoned| zoned.timestamp())
-        .or_else(|| text.parse().ok());
-    at.ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("`{text}` is no time"))
-            .hint("write `20:30` for today in Indian time, or `2026-03-02T20:30:00+05:30`")
-    })
 }
 
 /// A campaign as it stands.
