@@ -15,6 +15,7 @@ use exocamp::dialer::{self, Equipment, Summary};
 use exocamp::domain::campaign::Setting;
 use exocamp::domain::contact::NewContact;
 use exocamp::domain::doubt::Patience;
+use exocamp::domain::eligibility::Caps;
 use exocamp::domain::ending::RunLimits;
 use exocamp::domain::pace::Allowance;
 use exocamp::domain::phone::PhoneNumber;
@@ -233,13 +234,14 @@ async fn play(script: Script, contacts: u64, settings: &[(&str, &str)]) -> anyho
         campaign,
         account: "exampleco1".to_owned(),
         task: Task::Dial(Dialling {
-            caller_id: PhoneNumber::parse_caller_id("08098765000")?,
+            caller_ids: vec![PhoneNumber::parse_caller_id("08098765000")?],
             flow_url: "http://my.exotel.com/exampleco1/exoml/start_voice/112233".to_owned(),
             limits: RunLimits::default(),
         }),
         allowance: Allowance::Max,
         account_lines: AccountLines::Assumed(10),
         sids_per_look_up: 20,
+        caps: Caps::default(),
         patience: Patience::default(),
         callbacks: None,
     };

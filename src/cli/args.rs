@@ -181,27 +181,61 @@ pub(super) struct Settings {
     /// Calling days [default: mon-sun]
     #[arg(long, value_name = "DAYS")]
     pub(super) days: Option<String>,
+    /// Dates on which nobody is called, from a file with a date such as `2026-01-26` on each line, or typed with commas
+    #[arg(long, value_name = "FILE|DATES")]
+    pub(super) holidays: Option<String>,
+    /// What it calls for: service, transactional, promotional (never outside 09:00-21:00) or collections (never outside
+    /// 08:00-19:00) [default: service]
+    #[arg(long, value_name = "PURPOSE")]
+    pub(super) purpose: Option<String>,
+    /// When the campaign is over: who is left then is skipped as expired; `none` for never
+    #[arg(long, value_name = "TIME")]
+    pub(super) ends: Option<String>,
     /// Tries after the first one [default: 0]
     #[arg(long, value_name = "N")]
     pub(super) retries: Option<String>,
-    /// Time between the end of a try and the next [default: 30m]
-    #[arg(long, value_name = "LENGTH")]
+    /// Time between the end of a try and the next: `1h`, or by outcome `busy=10m,no-answer=2h` [default: 30m]
+    #[arg(long, value_name = "LENGTHS")]
     pub(super) retry_after: Option<String>,
+    /// How that time grows: `linear` stays the same, `exponential` doubles from try to try [default: linear]
+    #[arg(long, value_name = "MECHANISM")]
+    pub(super) retry_mechanism: Option<String>,
     /// Outcomes that are tried again [default: busy,no-answer]
     #[arg(long, value_name = "OUTCOMES")]
     pub(super) retry_on: Option<String>,
+    /// Who was on the phone for less than this was not reached, and is tried again like no-answer
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) reached_after: Option<String>,
     /// Longest conversation [default: 15m]
     #[arg(long, value_name = "LENGTH")]
     pub(super) talk_limit: Option<String>,
     /// How long it rings [default: 30s]
     #[arg(long, value_name = "LENGTH")]
     pub(super) ring: Option<String>,
-    /// The ExoPhone to show [default: EXOTEL_CALLER_ID]
-    #[arg(long, value_name = "NUMBER")]
+    /// The ExoPhone to show; several with commas, each always to the same people [default: EXOTEL_CALLER_ID]
+    #[arg(long, value_name = "NUMBERS")]
     pub(super) caller_id: Option<String>,
+    /// Pace of starts from each ExoPhone [default: max]
+    #[arg(long, value_name = "PACE")]
+    pub(super) caller_id_rate: Option<String>,
     /// The flow's address [default: EXOTEL_URL]
     #[arg(long, value_name = "URL")]
     pub(super) flow: Option<String>,
+    /// Call so many first, look at what came of it, then go on or pause; `none` for no canary
+    #[arg(long, value_name = "N")]
+    pub(super) canary: Option<String>,
+    /// When more than half of 20 calls or more end within 5 s: `pause`, `warn` or `off` [default: pause]
+    #[arg(long, value_name = "WHAT")]
+    pub(super) short_calls: Option<String>,
+    /// What the campaign may cost, calls under way at their worst; needs a tariff; `none` for any amount
+    #[arg(long, value_name = "AMOUNT")]
+    pub(super) budget: Option<String>,
+    /// What a begun minute costs, as long as Exotel has not said: `0.60/min`
+    #[arg(long, value_name = "TARIFF")]
+    pub(super) tariff: Option<String>,
+    /// Ask Exotel whether a number is registered as do-not-disturb before calling it [default: no]
+    #[arg(long, value_name = "YES|NO", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    pub(super) scrub_dnd: Option<String>,
     /// Call again, without asking a person, who was proven by strong evidence not to have been called [default: no]
     #[arg(long, value_name = "YES|NO", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
     pub(super) redial_if_proven_not_placed: Option<String>,
@@ -218,13 +252,24 @@ impl Settings {
             (Setting::Lines, self.lines.clone()),
             (Setting::Hours, self.hours.clone()),
             (Setting::Days, self.days.clone()),
+            (Setting::Holidays, self.holidays.clone()),
+            (Setting::Purpose, self.purpose.clone()),
+            (Setting::Ends, self.ends.clone()),
             (Setting::Retries, self.retries.clone()),
             (Setting::RetryAfter, self.retry_after.clone()),
+            (Setting::RetryMechanism, self.retry_mechanism.clone()),
             (Setting::RetryOn, self.retry_on.clone()),
+            (Setting::ReachedAfter, self.reached_after.clone()),
             (Setting::TalkLimit, self.talk_limit.clone()),
             (Setting::Ring, self.ring.clone()),
             (Setting::CallerId, self.caller_id.clone()),
+            (Setting::CallerIdRate, self.caller_id_rate.clone()),
             (Setting::Flow, self.flow.clone()),
+            (Setting::Canary, self.canary.clone()),
+            (Setting::ShortCalls, self.short_calls.clone()),
+            (Setting::Budget, self.budget.clone()),
+            (Setting::Tariff, self.tariff.clone()),
+            (Setting::ScrubDnd, self.scrub_dnd.clone()),
             (
                 Setting::RedialIfProvenNotPlaced,
                 self.redial_if_proven_not_placed.clone(),

@@ -112,9 +112,10 @@ fn caller_ids(
 ) -> Result<Vec<PhoneNumber>, Failure> {
     let mut caller_ids = extent.caller_ids;
     if lacks_calls || caller_ids.is_empty() {
-        let configured = provider::caller_id(workspace, policy)?;
-        if !caller_ids.contains(&configured) {
-            caller_ids.push(configured);
+        for configured in provider::caller_ids(workspace, policy)? {
+            if !caller_ids.contains(&configured) {
+                caller_ids.push(configured);
+            }
         }
     }
     Ok(caller_ids)

@@ -15,6 +15,7 @@ use crate::dialer::rolls::Rolls;
 use crate::dialer::run::{AccountLines, Assignment, Callbacks, Task};
 use crate::dialer::{self, Equipment, Summary};
 use crate::domain::campaign::Setting;
+use crate::domain::eligibility::Caps;
 use crate::domain::pace::{Allowance, NotAnAllowance};
 use crate::exotel::callback::{CallbackBase, CallbackSecret};
 use crate::store::campaigns::{self, Campaign, CampaignId};
@@ -137,6 +138,19 @@ fn whole_setting(workspace: &Workspace, name: &str, most: u32) -> Result<Option<
     }
 }
 
+/// Returns how many calls a number may get.
+pub(super) fn caps(workspace: &Workspace) -> Result<Caps, Failure> {
+    let default = Caps::default();
+    let most = |name, default: u32| -> Result<u32, Failure> {
+        Ok(whole_setting(workspace, name, 1000)?.unwrap_or(default))
+    };
+    let (day, week) = (
+        most("EXOCAMP_CAP_DAY", default.day)?,
+        most("EXOCAMP_CAP_WEEK", default.week)?,
+    );
+    Ok(Caps { day, week })
+}
+
 /// Returns a runtime: one for the process is enough, made only where something is sent.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread()
@@ -177,6 +191,7 @@ pub(super) async fn conduct(
         allowance: account.allowance,
         account_lines: account.lines,
         sids_per_look_up: account.sids_per_look_up,
+        caps: caps(workspace)?,
         patience: patience::configured(workspace)?,
         callbacks: callbacks(workspace)?,
     };

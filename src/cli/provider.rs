@@ -9,7 +9,7 @@ use super::failure::{Exit, Failure};
 use super::patience;
 use super::workspace::Workspace;
 use crate::dialer::run::Dialling;
-use crate::domain::campaign::{Policy, flow_url};
+use crate::domain::campaign::{Policy, caller_ids as parse_caller_ids, flow_url};
 use crate::domain::ending::RunLimits;
 use crate::domain::phone::PhoneNumber;
 use crate::exotel::{Account, BaseUrl, Client, Timeouts};
@@ -125,7 +125,7 @@ pub(super) fn dialling(
         let [caller_id, flow] = FOR_CALLS;
         let needed = FOR_THE_ACCOUNT
             .into_iter()
-            .chain(policy.caller_id.is_none().then_some(caller_id))
+            .chain(policy.caller_ids.is_empty().then_some(caller_id))
             .chain(policy.flow.is_none().then_some(flow));
         // All that is missing is said at once.
         require(workspace, &needed.collect::<Vec<_>>()).map_err(|missing| {
@@ -141,9 +141,9 @@ pub(super) fn dialling(
             workspace.config.text(name).unwrap_or_default()
         }
     };
-    let caller_id = match policy.caller_id {
-        Some(number) => number,
-        None => read_caller_id(text("EXOTEL_CALLER_ID", PRETEND_CALLER_ID))?,
+    let caller_ids = match policy.caller_ids.as_slice() {
+        [] => read_caller_ids(text("EXOTEL_CALLER_ID", PRETEND_CALLER_ID))?,
+        own => own.to_vec(),
     };
     let flow_url = match &policy.flow {
         Some(flow) => flow.clone(),
@@ -151,26 +151,27 @@ pub(super) fn dialling(
             .map_err(|error| unusable("EXOTEL_URL", &error))?,
     };
     Ok(Dialling {
-        caller_id,
+        caller_ids,
         flow_url,
         limits,
     })
 }
 
-/// Returns the ExoPhone that people would be shown, to ask for its calls.
-pub(super) fn caller_id(workspace: &Workspace, policy: &Policy) -> Result<PhoneNumber, Failure> {
+/// Returns the ExoPhones that people would be shown, to ask for their calls.
+pub(super) fn caller_ids(
+    workspace: &Workspace,
+    policy: &Policy,
+) -> Result<Vec<PhoneNumber>, Failure> {
     let [configured, _] = FOR_CALLS;
-    match policy.caller_id {
-        Some(number) => Ok(number),
-        None => {
-            require(workspace, &[configured]).map_err(cannot_ask)?;
-            read_caller_id(workspace.config.text(configured).unwrap_or_default())
-        }
+    if !policy.caller_ids.is_empty() {
+        return Ok(policy.caller_ids.clone());
     }
+    require(workspace, &[configured]).map_err(cannot_ask)?;
+    read_caller_ids(workspace.config.text(configured).unwrap_or_default())
 }
 
-fn read_caller_id(text: &str) -> Result<PhoneNumber, Failure> {
-    PhoneNumber::parse_caller_id(text).map_err(|error| unusable("EXOTEL_CALLER_ID", &error))
+fn read_caller_ids(text: &str) -> Result<Vec<PhoneNumber>, Failure> {
+    parse_caller_ids(text).map_err(|error| unusable("EXOTEL_CALLER_ID", &error))
 }
 
 fn require(workspace: &Workspace, names: &[&str]) -> Result<(), Failure> {

@@ -87,14 +87,15 @@ pub(super) fn run_against(
         workspace.ui.note("a person has paused this campaign");
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
     }
-    let closed_before = !policy.calendar.hours.are_always();
+    let closed_before = !policy.calendar().hours.are_always();
     for (key, value) in &settings {
         // Each was found to fit above.
         policy
             .set(*key, value)
             .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     }
-    if closed_before && policy.calendar.hours.are_always() && !workspace.ui.sandbox {
+    let calendar = policy.calendar();
+    if closed_before && calendar.hours.are_always() && !workspace.ui.sandbox {
         // Said when it is asked for, not again by every run that cron makes with what is remembered.
         workspace
             .ui
@@ -102,8 +103,8 @@ pub(super) fn run_against(
     }
     // Looking for lost calls rings nobody.
     let only_looks = counts.pending + counts.initiated == 0;
-    if !policy.calendar.is_open(now) && !wait && !only_looks {
-        if let Some(opening) = policy.calendar.next_opening(now) {
+    if !calendar.is_open(now) && !wait && !only_looks {
+        if let Some(opening) = calendar.next_opening(now) {
             let opening = clock_time(opening, now);
             workspace.ui.note(&format!(
                 "the calling hours open at {opening}; `--wait` waits for them"
@@ -250,7 +251,12 @@ fn may_call(workspace: &Workspace, counts: &Counts, dialling: &Dialling) -> Resu
         return Ok(true);
     }
     let flow = dialling.flow_url.rsplit('/').next().unwrap_or_default();
-    let caller_id = shown_caller_id(dialling.caller_id);
+    let caller_ids: Vec<_> = dialling
+        .caller_ids
+        .iter()
+        .map(|id| shown_caller_id(*id))
+        .collect();
+    let caller_id = caller_ids.join(" and ");
     let people = grouped(counts.pending);
     workspace.ask(&format!(
         "call {people} people from {caller_id} through flow {flow}?"

@@ -8,20 +8,19 @@ use jiff::Timestamp;
 
 use super::event::{Effect, WaitsFor};
 use super::rolls::Rolls;
-use super::run::{Dialling, Run, Task};
+use super::run::{Dialling, Run, Task, caller_ids};
 use super::turn::Seen;
 use crate::clock::Moment;
 use crate::domain::breaker;
+use crate::domain::caller_id;
+use crate::domain::eligibility::{self, Eligibility};
 use crate::domain::pace::{self, Allowance};
 use crate::domain::plan::{Capacity, Gate, Limit, Lines, Phase, Room, Shut};
-use crate::domain::retry::{Reason, Verdict};
+use crate::domain::retry::Verdict;
 use crate::provider::{CallOrder, CallbackUrl};
 use crate::store::attempts::{self, Intent};
 use crate::store::runs::{self, Scope, Stored};
 use crate::store::{Result, Tx, contacts, doubts};
-
-/// How long a contact waits whose number is live in another campaign.
-const BUSY_ELSEWHERE_WAIT: Duration = Duration::from_secs(30);
 
 /// What came of it.
 pub(super) struct Dialled {
@@ -75,7 +74,7 @@ pub(super) fn dial(
         phase: run.phase,
         open_posts: seen.live.intents,
         state: seen.campaign.state,
-        calendar: &seen.policy.calendar,
+        calendar: &seen.calendar,
         ending: run.ending.map(|(because, _)| because),
         breaker: breaker(tx, run, now, seen)?,
     };
@@ -96,13 +95,13 @@ pub(super) fn dial(
         ));
     }
     for person in due {
-        if person.is_busy_elsewhere {
-            let later = now
-                .wall
-                .saturating_add(BUSY_ELSEWHERE_WAIT)
-                .unwrap_or(now.wall);
-            let waits = Verdict::Pending(later, Some(Reason::BusyElsewhere));
-            contacts::settle(tx, person.contact, waits)?;
+        let not_now = match eligibility::judge(&person.person, run.assignment.caps, now.wall) {
+            Eligibility::Callable => None,
+            Eligibility::Waits(until, why) => Some(Verdict::Pending(until, Some(why))),
+            Eligibility::Skipped(why) => Some(Verdict::Skipped(why)),
+        };
+        if let Some(verdict) = not_now {
+            contacts::settle(tx, person.contact, verdict)?;
             somebody_waits = true;
             continue;
         }
@@ -185,7 +184,9 @@ fn permit(
     start: Duration,
 ) -> Result<Effect> {
     let key = rolls.attempt_key(now.wall);
-    let caller_id = seen.policy.caller_id.unwrap_or(dialling.caller_id);
+    let caller_ids = caller_ids(seen.policy, dialling);
+    let caller_id =
+        caller_id::shown_to(person.number, caller_ids).expect("no run dials without an ExoPhone");
     let callbacks = run.assignment.callbacks.as_ref();
     let callback = callbacks.map(|callbacks| (&callbacks.base, callbacks.secret.token(&key)));
     let intent = Intent {

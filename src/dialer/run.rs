@@ -9,7 +9,9 @@ use jiff::SignedDuration;
 use super::event::{Quest, Trouble};
 use crate::clock::Moment;
 use crate::domain::breaker::Breaker;
+use crate::domain::campaign::Policy;
 use crate::domain::doubt::Patience;
+use crate::domain::eligibility::Caps;
 use crate::domain::ending::{RunLimits, StoppedBecause};
 use crate::domain::pace::Allowance;
 use crate::domain::phone::PhoneNumber;
@@ -30,12 +32,20 @@ pub enum Task {
 /// How to ring people, where the campaign itself does not say.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dialling {
-    /// The ExoPhone to show.
-    pub caller_id: PhoneNumber,
+    /// The ExoPhones to show; at least one.
+    pub caller_ids: Vec<PhoneNumber>,
     /// The flow to connect them to.
     pub flow_url: String,
     /// When the run ends by itself.
     pub limits: RunLimits,
+}
+
+/// Returns the ExoPhones that people are shown: the campaign's own, or what is configured.
+pub(super) fn caller_ids<'a>(policy: &'a Policy, dialling: &'a Dialling) -> &'a [PhoneNumber] {
+    match policy.caller_ids.as_slice() {
+        [] => &dialling.caller_ids,
+        own => own,
+    }
 }
 
 /// How many calls may be live at once in the account.
@@ -74,6 +84,8 @@ pub struct Assignment {
     pub account_lines: AccountLines,
     /// How many Sids go into one look-up: 20 as Exotel recommends, at most 100.
     pub sids_per_look_up: usize,
+    /// How many calls a number may get, over all campaigns.
+    pub caps: Caps,
     /// How long lost calls are given to show up.
     pub patience: Patience,
     /// Where the provider reports the ends of calls, if anywhere.

@@ -55,7 +55,7 @@ pub(super) fn about_doubts(
     }
     let mut due = Vec::new();
     for doubt in doubts::due(tx, seen.campaign.id, now.wall)? {
-        let caller_id = doubt.caller_id.or(seen.policy.caller_id);
+        let caller_id = doubt.caller_id.or(seen.policy.caller_ids.first().copied());
         let too_old = doubt.doubted.sent.to < earlier(now.wall, OLDEST);
         match caller_id {
             Some(caller_id) if !too_old => due.push((doubt, caller_id)),

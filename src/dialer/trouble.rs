@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::event::Trouble;
 use super::hear::{self, Scene};
-use super::run::Task;
+use super::run::{Task, caller_ids};
 use crate::domain::breaker::Verdict;
 use crate::domain::campaign::CampaignState;
 use crate::domain::ending::StoppedBecause;
@@ -42,7 +42,7 @@ pub(super) fn of(scene: &Scene<'_, '_>, failure: &LookUpFailure) -> Trouble {
 
 fn refusal(scene: &Scene<'_, '_>, rejection: &Rejection) -> Trouble {
     let caller_id = match &scene.run.assignment.task {
-        Task::Dial(dialling) => Some(scene.policy.caller_id.unwrap_or(dialling.caller_id)),
+        Task::Dial(dialling) => caller_ids(scene.policy, dialling).first().copied(),
         Task::Settle => None,
     };
     Trouble::Refused {
@@ -232,7 +232,7 @@ mod tests {
             });
             let (campaign, run) = setup.unwrap();
             let dialling = Dialling {
-                caller_id: PhoneNumber::parse_caller_id("08098765000").unwrap(),
+                caller_ids: vec![PhoneNumber::parse_caller_id("08098765000").unwrap()],
                 flow_url: "http://my.exotel.com/exampleco1/exoml/start_voice/112233".to_owned(),
                 limits: RunLimits::default(),
             };
@@ -244,6 +244,7 @@ mod tests {
                 allowance: Allowance::DEFAULT,
                 account_lines: AccountLines::Assumed(10),
                 sids_per_look_up: 20,
+                caps: crate::domain::eligibility::Caps::default(),
                 patience: Patience::default(),
                 callbacks: None,
             };

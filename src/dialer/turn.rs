@@ -17,6 +17,7 @@ use crate::clock::Moment;
 use crate::domain::campaign::{CampaignState, Policy};
 use crate::domain::doubt;
 use crate::domain::ending::{self, Departure, Prospect, StoppedBecause};
+use crate::domain::hours::Calendar;
 use crate::domain::pace::{Allowance, LastMinute};
 use crate::domain::plan::Phase;
 use crate::domain::report::Counts;
@@ -45,6 +46,7 @@ const LONGEST_RING: Duration = Duration::from_secs(120);
 pub(super) struct Seen<'a> {
     pub(super) campaign: &'a Campaign,
     pub(super) policy: &'a Policy,
+    pub(super) calendar: Calendar,
     pub(super) live: Live,
     pub(super) last_minute: LastMinute,
 }
@@ -88,6 +90,7 @@ pub fn turn(
     let seen = Seen {
         campaign: &campaign,
         policy: &policy,
+        calendar: policy.calendar(),
         live,
         last_minute: last_minute(tx, run, now)?,
     };
@@ -156,7 +159,7 @@ fn decide_to_end(tx: &Tx<'_>, run: &mut Run, seen: &Seen<'_>, now: &Moment) -> R
         runtime: now.since_boot.saturating_sub(run.began.since_boot),
         limits: &limits,
         state: seen.campaign.state,
-        calendar: &seen.policy.calendar,
+        calendar: &seen.calendar,
         calls_made: run.calls_made(),
         live: seen.live.intents + seen.live.calls,
         next_due_at: contacts::next_due_at(tx, seen.campaign.id)?,

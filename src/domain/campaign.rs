@@ -4,11 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use super::hours::Calendar;
+use super::hours::{Calendar, Holidays, Hours};
+use super::money::{Money, Tariff};
 use super::pace::Pace;
 use super::phone::PhoneNumber;
+use super::purpose::Purpose;
+use super::quality::ShortCalls;
 use super::retry::RetryPolicy;
 
 /// A campaign's name: 1–64 letters, digits, spaces, `-`, `_`, `.`; it neither begins nor ends with a space.
@@ -119,38 +122,71 @@ pub enum Setting {
     Hours,
     /// Calling days.
     Days,
+    /// Dates on which nobody is called.
+    Holidays,
+    /// What the campaign calls for.
+    Purpose,
+    /// When the campaign is over.
+    Ends,
     /// Tries after the first.
     Retries,
     /// The wait before the next try.
     RetryAfter,
+    /// How that wait grows.
+    RetryMechanism,
     /// Outcomes that are tried again.
     RetryOn,
+    /// How long a call must have lasted to count.
+    ReachedAfter,
     /// The longest conversation.
     TalkLimit,
     /// How long it rings.
     Ring,
-    /// The ExoPhone to show.
+    /// The ExoPhones to show.
     CallerId,
+    /// The pace of starts from each ExoPhone.
+    CallerIdRate,
     /// The flow's address.
     Flow,
+    /// How many are called before the outcomes are looked at.
+    Canary,
+    /// What to do about short calls.
+    ShortCalls,
+    /// What the campaign may cost.
+    Budget,
+    /// What a call costs.
+    Tariff,
+    /// Whether the provider is asked for its do-not-disturb mark.
+    ScrubDnd,
     /// Whether a call is placed anew that was proven not to have been placed.
     RedialIfProvenNotPlaced,
 }
 
 impl Setting {
     /// All settings.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 23] = [
         Self::Rate,
         Self::Lines,
         Self::Hours,
         Self::Days,
+        Self::Holidays,
+        Self::Purpose,
+        Self::Ends,
         Self::Retries,
         Self::RetryAfter,
+        Self::RetryMechanism,
         Self::RetryOn,
+        Self::ReachedAfter,
         Self::TalkLimit,
         Self::Ring,
         Self::CallerId,
+        Self::CallerIdRate,
         Self::Flow,
+        Self::Canary,
+        Self::ShortCalls,
+        Self::Budget,
+        Self::Tariff,
+        Self::ScrubDnd,
         Self::RedialIfProvenNotPlaced,
     ];
 
@@ -161,13 +197,24 @@ impl Setting {
             Self::Lines => "lines",
             Self::Hours => "hours",
             Self::Days => "days",
+            Self::Holidays => "holidays",
+            Self::Purpose => "purpose",
+            Self::Ends => "ends",
             Self::Retries => "retries",
             Self::RetryAfter => "retry-after",
+            Self::RetryMechanism => "retry-mechanism",
             Self::RetryOn => "retry-on",
+            Self::ReachedAfter => "reached-after",
             Self::TalkLimit => "talk-limit",
             Self::Ring => "ring",
             Self::CallerId => "caller-id",
+            Self::CallerIdRate => "caller-id-rate",
             Self::Flow => "flow",
+            Self::Canary => "canary",
+            Self::ShortCalls => "short-calls",
+            Self::Budget => "budget",
+            Self::Tariff => "tariff",
+            Self::ScrubDnd => "scrub-dnd",
             Self::RedialIfProvenNotPlaced => "redial-if-proven-not-placed",
         }
     }
@@ -189,6 +236,13 @@ impl FromStr for Setting {
 #[error("{0}")]
 pub struct SettingError(String);
 
+impl SettingError {
+    /// Returns an error that says this, which names what would fit.
+    pub(super) fn new(says: &impl ToString) -> Self {
+        Self(says.to_string())
+    }
+}
+
 /// How a campaign's people are called: every remembered setting, or its default.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
@@ -196,18 +250,36 @@ pub struct Policy {
     pub pace: Pace,
     /// Calls live at once; `None` for the account's.
     pub lines: Option<u32>,
-    /// When people may be rung.
-    pub calendar: Calendar,
+    /// When people shall be rung; [`Self::calendar`] is when they may.
+    pub asked_calendar: Calendar,
+    /// What the campaign calls for.
+    pub purpose: Purpose,
+    /// Nobody is called from then on, and who is left is skipped.
+    pub ends: Option<Timestamp>,
     /// When they are tried again.
     pub retry: RetryPolicy,
+    /// Who was on the phone for less than this counts as not reached.
+    pub reached_after: Option<Duration>,
     /// Cuts the conversation. Exotel allows up to four hours.
     pub talk_limit: Duration,
     /// How long it rings.
     pub ring: Duration,
-    /// The ExoPhone to show; `None` for the configured one.
-    pub caller_id: Option<PhoneNumber>,
+    /// The ExoPhones to show, each to the same people; the configured one if empty.
+    pub caller_ids: Vec<PhoneNumber>,
+    /// How fast calls start from each ExoPhone.
+    pub caller_id_pace: Pace,
     /// The flow's address; `None` for the configured one.
     pub flow: Option<String>,
+    /// So many are called before anybody looks at what came of it; `None` for no such stop.
+    pub canary: Option<u32>,
+    /// What to do when most calls end within seconds.
+    pub short_calls: ShortCalls,
+    /// What the campaign may cost, calls under way at their worst; `None` for any amount.
+    pub budget: Option<Money>,
+    /// What a call costs, as long as the provider has not said.
+    pub tariff: Option<Tariff>,
+    /// Whether the provider is asked for each number's do-not-disturb mark before it is called.
+    pub scrubs_dnd: bool,
     /// Whether a doubt whose call is proven absent, by strong evidence, counts as not placed without asking a person.
     pub redial_if_proven_not_placed: bool,
 }
@@ -217,18 +289,40 @@ impl Default for Policy {
         Self {
             pace: Pace::DEFAULT,
             lines: None,
-            calendar: Calendar::default(),
+            asked_calendar: Calendar::default(),
+            purpose: Purpose::default(),
+            ends: None,
             retry: RetryPolicy::default(),
+            reached_after: None,
             talk_limit: Duration::from_secs(15 * 60),
             ring: Duration::from_secs(30),
-            caller_id: None,
+            caller_ids: Vec::new(),
+            caller_id_pace: Pace::Max,
             flow: None,
+            canary: None,
+            short_calls: ShortCalls::default(),
+            budget: None,
+            tariff: None,
+            scrubs_dnd: false,
             redial_if_proven_not_placed: false,
         }
     }
 }
 
 impl Policy {
+    /// Returns when people may be rung: when they shall, inside the outer hours of the campaign's purpose.
+    pub fn calendar(&self) -> Calendar {
+        let asked = &self.asked_calendar;
+        let hours = match self.purpose.outer_hours() {
+            None => Some(asked.hours.clone()),
+            Some(outer) => asked.hours.within(&outer),
+        };
+        Calendar {
+            hours: hours.unwrap_or_else(Hours::never),
+            ..asked.clone()
+        }
+    }
+
     /// Changes one setting to the value that the text names.
     ///
     /// # Errors
@@ -237,13 +331,19 @@ impl Policy {
         match key {
             Setting::Rate => self.pace = parsed(value)?,
             Setting::Lines => self.lines = Some(whole(value, 1, 10_000, "lines")?),
-            Setting::Hours => self.calendar.hours = parsed(value)?,
-            Setting::Days => self.calendar.days = parsed(value)?,
+            Setting::Hours => self.asked_calendar.hours = parsed(value)?,
+            Setting::Days => self.asked_calendar.days = parsed(value)?,
+            Setting::Holidays => self.asked_calendar.holidays = parsed::<Holidays>(value)?,
+            Setting::Purpose => self.purpose = parsed(value)?,
+            Setting::Ends => self.ends = or_none(value, |value| moment(value))?,
             Setting::Retries => self.retry.retries = whole(value, 0, 20, "retries")?,
-            Setting::RetryAfter => {
-                self.retry.after = length(value, Duration::ZERO, Duration::from_secs(30 * 86_400))?
-            }
+            Setting::RetryAfter => self.retry.after = parsed(value)?,
+            Setting::RetryMechanism => self.retry.mechanism = parsed(value)?,
             Setting::RetryOn => self.retry.on = parsed(value)?,
+            Setting::ReachedAfter => {
+                let longest = Duration::from_secs(3600);
+                self.reached_after = or_none(value, |value| length(value, Duration::ZERO, longest))?
+            }
             Setting::TalkLimit => {
                 self.talk_limit =
                     length(value, Duration::from_secs(5), Duration::from_secs(14_400))?
@@ -251,12 +351,16 @@ impl Policy {
             Setting::Ring => {
                 self.ring = length(value, Duration::from_secs(5), Duration::from_secs(120))?
             }
-            Setting::CallerId => {
-                self.caller_id = Some(
-                    PhoneNumber::parse_caller_id(value).map_err(|e| SettingError(e.to_string()))?,
-                );
-            }
+            Setting::CallerId => self.caller_ids = caller_ids(value)?,
+            Setting::CallerIdRate => self.caller_id_pace = parsed(value)?,
             Setting::Flow => self.flow = Some(flow_url(value)?),
+            Setting::Canary => {
+                self.canary = or_none(value, |value| whole(value, 1, 100_000, "calls"))?
+            }
+            Setting::ShortCalls => self.short_calls = parsed(value)?,
+            Setting::Budget => self.budget = or_none(value, parsed)?,
+            Setting::Tariff => self.tariff = or_none(value, parsed)?,
+            Setting::ScrubDnd => self.scrubs_dnd = yes_or_no(value)?,
             Setting::RedialIfProvenNotPlaced => {
                 self.redial_if_proven_not_placed = yes_or_no(value)?
             }
@@ -269,6 +373,40 @@ fn parsed<T: FromStr<Err: fmt::Display>>(value: &str) -> Result<T, SettingError>
     value
         .parse()
         .map_err(|error: T::Err| SettingError(error.to_string()))
+}
+
+/// Returns nothing for `none`, which takes a setting back.
+fn or_none<T>(
+    value: &str,
+    read: impl FnOnce(&str) -> Result<T, SettingError>,
+) -> Result<Option<T>, SettingError> {
+    match value.trim() {
+        "none" => Ok(None),
+        value => read(value).map(Some),
+    }
+}
+
+fn moment(value: &str) -> Result<Timestamp, SettingError> {
+    value.parse().map_err(|_| {
+        SettingError(format!(
+            "`{value}` is no time; write for example `2026-03-31T19:00:00+05:30`, or `none`"
+        ))
+    })
+}
+
+/// Reads ExoPhones, separated by commas; one that occurs twice counts once.
+///
+/// # Errors
+/// When one of them cannot be an ExoPhone.
+pub fn caller_ids(value: &str) -> Result<Vec<PhoneNumber>, SettingError> {
+    let mut ids = Vec::new();
+    for text in value.split(',') {
+        let id = PhoneNumber::parse_caller_id(text.trim()).map_err(|e| SettingError::new(&e))?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
 }
 
 fn yes_or_no(value: &str) -> Result<bool, SettingError> {
@@ -369,6 +507,7 @@ pub fn flow_url(value: &str) -> Result<String, SettingError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::call::Outcome;
 
     #[test]
     fn names_of_campaigns_are_plain() {
@@ -400,7 +539,8 @@ mod tests {
         ] {
             policy.set(key.parse().unwrap(), value).unwrap();
         }
-        assert_eq!(policy.retry.after, Duration::from_secs(600));
+        let wait = policy.retry.after.wait(Outcome::Busy);
+        assert_eq!(wait, Duration::from_secs(600));
         assert_eq!(policy.lines, Some(50));
         let before = policy.clone();
         for (key, value) in [

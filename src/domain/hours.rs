@@ -2,6 +2,7 @@
 //!
 //! All hours are Indian Standard Time, the recipients' own zone, whatever zone the machine is set to.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -43,6 +44,32 @@ impl Hours {
         Self {
             bands: vec![(0, DAY)],
         }
+    }
+
+    /// Returns the hours that never open.
+    pub(super) fn never() -> Self {
+        Self { bands: Vec::new() }
+    }
+
+    /// Returns one band, in minutes after midnight; `from` comes before `until`.
+    pub(super) fn between(from: u16, until: u16) -> Self {
+        Self {
+            bands: vec![(from, until.min(DAY))],
+        }
+    }
+
+    /// Returns what of these hours lies within the others; `None` if nothing does.
+    pub fn within(&self, outer: &Self) -> Option<Self> {
+        let both = |(from, until): (u16, u16), (first, last): (u16, u16)| {
+            let (from, until) = (from.max(first), until.min(last));
+            (from < until).then_some((from, until))
+        };
+        let bands: Vec<_> = self
+            .bands
+            .iter()
+            .flat_map(|band| outer.bands.iter().filter_map(|limit| both(*band, *limit)))
+            .collect();
+        (!bands.is_empty()).then_some(Self { bands })
     }
 
     /// Returns whether the whole day is open.
@@ -190,6 +217,40 @@ impl FromStr for Days {
     }
 }
 
+/// Dates on which nobody is rung.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Holidays(BTreeSet<Date>);
+
+impl fmt::Display for Holidays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        let dates: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&dates.join(","))
+    }
+}
+
+/// The text names no dates.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{0}` is no date; write for example `2026-01-26,2026-08-15`, or `none`")]
+pub struct NotADate(pub String);
+
+impl FromStr for Holidays {
+    type Err = NotADate;
+
+    fn from_str(text: &str) -> Result<Self, NotADate> {
+        if text.trim() == "none" {
+            return Ok(Self::default());
+        }
+        let date = |word: &str| word.trim().parse().map_err(|_| NotADate(word.to_owned()));
+        text.split(',')
+            .map(date)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
 /// When people may be rung: hours on certain days, in Indian time.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Calendar {
@@ -197,6 +258,8 @@ pub struct Calendar {
     pub hours: Hours,
     /// The open days.
     pub days: Days,
+    /// The dates among them that are closed.
+    pub holidays: Holidays,
 }
 
 impl Calendar {
@@ -276,6 +339,7 @@ mod tests {
         Calendar {
             hours: hours.parse().unwrap(),
             days: days.parse().unwrap(),
+            ..Calendar::default()
         }
     }
 
@@ -361,7 +425,7 @@ mod tests {
         #[test]
         fn an_opening_is_open_and_the_second_before_it_is_not(second in 0_i64..31_536_000, from in 0_u16..1439) {
             let hours = Hours { bands: vec![(from, from + 1)] };
-            let calendar = Calendar { hours, days: "mon,thu".parse().unwrap() };
+            let calendar = Calendar { hours, days: "mon,thu".parse().unwrap(), ..Calendar::default() };
             let time = Timestamp::from_second(1_770_000_000 + second).unwrap();
             let opening = calendar.next_opening(time).unwrap();
             prop_assert!(calendar.is_open(opening));

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::attempt::AttemptState;
 use super::call::{NotAnOutcome, Outcome};
+use super::campaign::{SettingError, show_length};
 use super::rejection::{Blame, RejectionClass};
 
 /// How often, after which outcomes and how soon a contact is tried again.
@@ -16,7 +17,9 @@ pub struct RetryPolicy {
     /// Tries after the first one.
     pub retries: u32,
     /// How long after the end of one try the next may start.
-    pub after: Duration,
+    pub after: RetryAfter,
+    /// How that wait grows from try to try.
+    pub mechanism: Mechanism,
     /// The outcomes that are tried again.
     pub on: RetryOn,
 }
@@ -25,8 +28,106 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             retries: 0,
-            after: Duration::from_secs(30 * 60),
+            after: RetryAfter::default(),
+            mechanism: Mechanism::default(),
             on: RetryOn::default(),
+        }
+    }
+}
+
+/// No wait between two tries is longer than this, whatever it is set to and however it grows.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(7 * 86_400);
+
+/// How long to wait after each outcome.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RetryAfter {
+    /// After every outcome that is not named.
+    general: Duration,
+    named: Vec<(Outcome, Duration)>,
+}
+
+impl RetryAfter {
+    const DEFAULT: Duration = Duration::from_secs(30 * 60);
+
+    /// Returns the wait after this outcome.
+    pub fn wait(&self, outcome: Outcome) -> Duration {
+        let named = self.named.iter().find(|(named, _)| *named == outcome);
+        named.map_or(self.general, |(_, wait)| *wait)
+    }
+}
+
+impl Default for RetryAfter {
+    fn default() -> Self {
+        Self {
+            general: Self::DEFAULT,
+            named: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for RetryAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&show_length(self.general))?;
+        for (outcome, wait) in &self.named {
+            write!(f, ",{outcome}={}", show_length(*wait))?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for RetryAfter {
+    type Err = SettingError;
+
+    /// Reads `30m`, `busy=10m,no-answer=2h`, or both: `30m,busy=10m`.
+    fn from_str(text: &str) -> Result<Self, SettingError> {
+        let mut after = Self::default();
+        for part in text.split(',') {
+            let wait = |length: &str| super::campaign::length(length, Duration::ZERO, LONGEST_WAIT);
+            match part.split_once('=') {
+                None => after.general = wait(part)?,
+                Some((outcome, length)) => {
+                    let outcome: Outcome = outcome
+                        .trim()
+                        .parse()
+                        .map_err(|error: NotAnOutcome| SettingError::new(&error))?;
+                    after.named.retain(|(named, _)| *named != outcome);
+                    after.named.push((outcome, wait(length)?));
+                }
+            }
+        }
+        Ok(after)
+    }
+}
+
+/// How the wait grows from try to try, in Exotel's own words for its campaigns.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Mechanism {
+    /// Each wait is as long as the first.
+    #[default]
+    Linear,
+    /// Each wait is twice as long as the one before.
+    Exponential,
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Linear => "linear",
+            Self::Exponential => "exponential",
+        })
+    }
+}
+
+impl FromStr for Mechanism {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<Self, SettingError> {
+        match text.trim() {
+            "linear" => Ok(Self::Linear),
+            "exponential" => Ok(Self::Exponential),
+            _ => Err(SettingError::new(&format!(
+                "`{text}` does not fit; write `linear` or `exponential`"
+            ))),
         }
     }
 }
@@ -98,11 +199,19 @@ pub enum Reason {
     PresumedPlaced,
     /// A person took it back before it was tried.
     Cancelled,
+    /// The number is on the do-not-call list.
+    DoNotCall,
+    /// The number got as many calls as it may, from all campaigns together.
+    Cap,
+    /// There is no opening left before the campaign's end.
+    Expired,
+    /// Picked up, but not for long enough to count as reached.
+    TooShort,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::BusyElsewhere,
         Self::Retry,
         Self::NotSent,
@@ -113,6 +222,10 @@ impl Reason {
         Self::OutcomeUnknown,
         Self::PresumedPlaced,
         Self::Cancelled,
+        Self::DoNotCall,
+        Self::Cap,
+        Self::Expired,
+        Self::TooShort,
     ];
 
     /// Returns the word that is stored and shown.
@@ -128,6 +241,10 @@ impl Reason {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::PresumedPlaced => "presumed_placed",
             Self::Cancelled => "cancelled",
+            Self::DoNotCall => "do_not_call",
+            Self::Cap => "cap",
+            Self::Expired => "expired",
+            Self::TooShort => "too_short",
         }
     }
 }
@@ -192,7 +309,7 @@ pub fn after(
         AttemptState::Ended(_, outcome) => {
             let again = charged <= policy.retries && policy.on.0.contains(outcome);
             if again {
-                later(policy.after, Reason::Retry)
+                later(policy.after.wait(*outcome), Reason::Retry)
             } else {
                 Verdict::Failed(None)
             }
@@ -217,7 +334,7 @@ mod tests {
     fn policy(retries: u32) -> RetryPolicy {
         RetryPolicy {
             retries,
-            after: Duration::from_secs(600),
+            after: "10m".parse().unwrap(),
             ..RetryPolicy::default()
         }
     }

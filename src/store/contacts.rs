@@ -9,6 +9,7 @@ use rusqlite::params;
 use super::campaigns::CampaignId;
 use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
 use crate::domain::contact::{ContactState, NewContact};
+use crate::domain::eligibility::{self, Person};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::report::Counts;
 use crate::domain::retry::{Reason, Verdict};
@@ -187,14 +188,14 @@ pub fn counts(tx: &Tx<'_>, campaign: CampaignId) -> Result<Counts> {
 }
 
 /// Somebody who is due.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Due {
     /// The contact.
     pub contact: ContactId,
     /// The number to ring.
     pub number: PhoneNumber,
-    /// Whether the number is live in another campaign, so that it has to wait.
-    pub is_busy_elsewhere: bool,
+    /// What decides whether it may be rung.
+    pub person: Person,
 }
 
 /// Returns the contacts that have been due longest, at most so many.
@@ -203,8 +204,9 @@ pub struct Due {
 /// When the database cannot be read.
 pub fn due(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp, most: usize) -> Result<Vec<Due>> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT contact.id, person.number,
-                EXISTS (SELECT 1 FROM attempt WHERE attempt.person_id = contact.person_id AND live = 1)
+        "SELECT contact.id, person.number, person.id, contact.charged > 0,
+                EXISTS (SELECT 1 FROM attempt WHERE attempt.person_id = contact.person_id AND live = 1),
+                EXISTS (SELECT 1 FROM do_not_call WHERE do_not_call.person_id = contact.person_id)
          FROM contact JOIN person ON person.id = contact.person_id
          WHERE contact.campaign_id = ?1 AND contact.state = 'pending' AND contact.due_at <= ?2
          ORDER BY contact.due_at, contact.id LIMIT ?3",
@@ -214,21 +216,40 @@ pub fn due(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp, most: usize) -> Re
         Ok((
             row.get::<_, i64>(0)?,
             row.get::<_, i64>(1)?,
-            row.get::<_, bool>(2)?,
+            row.get::<_, i64>(2)?,
+            row.get::<_, bool>(3)?,
+            row.get::<_, bool>(4)?,
+            row.get::<_, bool>(5)?,
         ))
     })?;
     rows.map(|row| {
-        let (id, number, is_busy_elsewhere) = row?;
+        let (id, number, person, was_tried, is_busy_elsewhere, is_do_not_call) = row?;
         #[cfg(feature = "sabotage")]
         let is_busy_elsewhere =
             is_busy_elsewhere && !crate::sabotage::is(crate::sabotage::Sabotage::NoGuards);
         Ok(Due {
             contact: ContactId(id),
             number: number_of(number)?,
-            is_busy_elsewhere,
+            person: Person {
+                is_do_not_call,
+                is_busy_elsewhere,
+                calls: calls_of(tx, person, now)?,
+                was_tried,
+            },
         })
     })
     .collect()
+}
+
+/// Returns when a person was called in the last 7 days, by all campaigns: whatever may have rung counts.
+fn calls_of(tx: &Tx<'_>, person: i64, now: Timestamp) -> Result<Vec<Timestamp>> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT send_at FROM attempt WHERE person_id = ?1 AND send_at > ?2
+         AND state NOT IN ('not_sent', 'rejected', 'not_placed') ORDER BY send_at",
+    )?;
+    let since = now.saturating_sub(eligibility::WEEK).unwrap_or(now);
+    let rows = statement.query_map(params![person, to_ms(since)], |row| row.get(0))?;
+    rows.map(|at| Ok(from_ms(at?))).collect()
 }
 
 /// Returns when the next pending contact is due, which may be past.

@@ -33,6 +33,7 @@ mod mark;
 mod place;
 pub mod reports;
 pub mod runs;
+pub mod steering;
 pub mod story;
 
 pub use self::error::StoreError;
@@ -42,11 +43,12 @@ use self::mark::MarkFile;
 const APPLICATION_ID: i32 = 0x6578_6f63;
 
 /// All migrations in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_init.sql"),
     include_str!("migrations/0002_binding.sql"),
     include_str!("migrations/0003_doubts.sql"),
     include_str!("migrations/0004_audits.sql"),
+    include_str!("migrations/0005_rules.sql"),
 ];
 
 /// The schema after all of them.

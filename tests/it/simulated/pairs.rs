@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use exocamp::domain::campaign::Setting;
+use exocamp::domain::eligibility::Caps;
 use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::domain::pace::Allowance;
 use exocamp::sandbox::Script;
@@ -34,6 +35,11 @@ fn play(seed: u64) {
     // Whoever waits for another campaign's lines has nothing else that wakes it.
     world.looks_up_every = Some(Duration::from_secs(5));
     let allowance = chance.u32(10..120);
+    // Both campaigns have the same people; what caps do to that has tests of its own.
+    world.caps = Caps {
+        day: 100,
+        week: 100,
+    };
     world.allowance = Allowance::PerMinute(allowance);
     world.account_lines = chance.u32(2..10);
     let rates = ["max", "60/min", "5/s"].map(|_| ["max", "60/min", "5/s"][chance.usize(..3)]);

@@ -21,6 +21,7 @@ use exocamp::dialer::run::{AccountLines, Assignment, Callbacks, Dialling, Run, T
 use exocamp::dialer::turn::{Turned, turn};
 use exocamp::domain::attempt::Doubt;
 use exocamp::domain::doubt::Patience;
+use exocamp::domain::eligibility::Caps;
 use exocamp::domain::ending::RunLimits;
 use exocamp::domain::pace::Allowance;
 use exocamp::domain::phone::PhoneNumber;
@@ -134,6 +135,7 @@ pub(crate) struct World {
     pub(crate) exchange: Exchange,
     pub(crate) slow: Duration,
     pub(crate) patience: Patience,
+    pub(crate) caps: Caps,
     /// Where the exchange reports the ends of calls; whatever it reports is taken in as `serve` would.
     pub(crate) callbacks: Option<Callbacks>,
     pub(crate) allowance: Allowance,
@@ -186,6 +188,7 @@ impl World {
         Self {
             slow: script.slow,
             patience: Patience::default(),
+            caps: Caps::default(),
             callbacks: None,
             exchange: Exchange::new(script).with_exophone("08098765000"),
             allowance: Allowance::Max,
@@ -219,7 +222,7 @@ impl World {
     /// Begins a run that dials, and returns its place among the runs.
     pub(crate) fn start(&mut self, campaign: CampaignId, limits: RunLimits) -> usize {
         let dialling = Dialling {
-            caller_id: PhoneNumber::parse_caller_id("08098765000").unwrap(),
+            caller_ids: vec![PhoneNumber::parse_caller_id("08098765000").unwrap()],
             flow_url: "http://my.exotel.com/exampleco1/exoml/start_voice/112233".to_owned(),
             limits,
         };
@@ -243,6 +246,7 @@ impl World {
             allowance: self.allowance,
             account_lines: AccountLines::Assumed(self.account_lines),
             sids_per_look_up: 20,
+            caps: self.caps,
             patience: self.patience.clone(),
             callbacks: self.callbacks.clone(),
         };

@@ -1,0 +1,121 @@
+-- The rules of calling, and who changed what: the do-not-call list, caps, costs, the canary, steering from any terminal.
+
+-- Caps count a number's calls over all campaigns, by the time they were to be sent.
+CREATE INDEX attempt_of_person ON attempt (person_id, send_at);
+
+-- Whom never to call, in no campaign. A number stays on it whatever list it comes in with again.
+CREATE TABLE do_not_call (
+    person_id INTEGER PRIMARY KEY REFERENCES person (id),
+    added_at  INTEGER NOT NULL,
+    added_by  TEXT    NOT NULL,
+    -- How it got here: a person said so, a file, Exotel's refusal (TRAI NDNC), or the person was forgotten.
+    source    TEXT    NOT NULL CHECK (source IN ('person', 'file', 'ndnc', 'forgotten')),
+    note      TEXT
+) STRICT;
+
+-- Every time a number was put on the list or taken off. Only ever added to.
+CREATE TABLE do_not_call_event (
+    id        INTEGER PRIMARY KEY,
+    person_id INTEGER NOT NULL REFERENCES person (id),
+    at        INTEGER NOT NULL,
+    by        TEXT    NOT NULL,
+    what      TEXT    NOT NULL CHECK (what IN ('added', 'removed')),
+    source    TEXT    NOT NULL,
+    note      TEXT
+) STRICT;
+CREATE INDEX do_not_call_event_of_person ON do_not_call_event (person_id);
+
+CREATE TRIGGER do_not_call_event_is_not_changed BEFORE UPDATE OF person_id, at, by, what, source ON do_not_call_event
+BEGIN
+    SELECT RAISE(ABORT, 'events of the do-not-call list are only added');
+END;
+
+CREATE TRIGGER do_not_call_event_is_kept BEFORE DELETE ON do_not_call_event
+BEGIN
+    SELECT RAISE(ABORT, 'events of the do-not-call list are only added');
+END;
+
+-- What Exotel has said of a number's do-not-disturb mark, and when.
+CREATE TABLE scrub (
+    person_id INTEGER PRIMARY KEY REFERENCES person (id),
+    asked_at  INTEGER NOT NULL,
+    is_dnd    INTEGER NOT NULL CHECK (is_dnd IN (0, 1))
+) STRICT;
+
+-- What an attempt costs, in millionths of the account's currency: the worst case from its intent on, what its length
+-- says once it has ended, and what the provider says once it does. The tariff it was reckoned with stays with it.
+ALTER TABLE attempt ADD COLUMN cost_um INTEGER NOT NULL DEFAULT 0 CHECK (cost_um >= 0);
+ALTER TABLE attempt ADD COLUMN tariff_um INTEGER CHECK (tariff_um >= 0);
+-- The sum of its attempts' costs; the triggers keep it.
+ALTER TABLE campaign ADD COLUMN cost_um INTEGER NOT NULL DEFAULT 0 CHECK (cost_um >= 0);
+
+CREATE TRIGGER attempt_costs AFTER INSERT ON attempt WHEN NEW.cost_um <> 0
+BEGIN
+    UPDATE campaign SET cost_um = cost_um + NEW.cost_um WHERE id = NEW.campaign_id;
+END;
+
+CREATE TRIGGER attempt_cost_changes AFTER UPDATE OF cost_um ON attempt WHEN OLD.cost_um <> NEW.cost_um
+BEGIN
+    UPDATE campaign SET cost_um = cost_um - OLD.cost_um + NEW.cost_um WHERE id = NEW.campaign_id;
+END;
+
+-- Whether a campaign's calls do what they are meant to.
+CREATE TABLE quality (
+    campaign_id INTEGER PRIMARY KEY REFERENCES campaign (id),
+    -- Calls that were picked up since somebody last looked, and those among them that ended within seconds.
+    answered    INTEGER NOT NULL DEFAULT 0 CHECK (answered >= 0),
+    short       INTEGER NOT NULL DEFAULT 0 CHECK (short >= 0),
+    -- The canary's attempts come after this one.
+    canary_from INTEGER NOT NULL DEFAULT 0,
+    -- How many it was to have, once it has passed.
+    canary_passed INTEGER
+) STRICT;
+
+-- Every hand on the tiller: pause, resume, cancel, retry and what overrode a rule. Settings have their own table. Only
+-- ever added to.
+CREATE TABLE steering (
+    id          INTEGER PRIMARY KEY,
+    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
+    at          INTEGER NOT NULL,
+    by          TEXT    NOT NULL,
+    what        TEXT    NOT NULL,
+    detail      TEXT,
+    because     TEXT
+) STRICT;
+CREATE INDEX steering_of_campaign ON steering (campaign_id, id);
+
+CREATE TRIGGER steering_is_not_changed BEFORE UPDATE ON steering
+BEGIN
+    SELECT RAISE(ABORT, 'steering is only added');
+END;
+
+CREATE TRIGGER steering_is_kept BEFORE DELETE ON steering
+BEGIN
+    SELECT RAISE(ABORT, 'steering is only added');
+END;
+
+-- A start in the future, made by `run`.
+CREATE TABLE schedule (
+    id           INTEGER PRIMARY KEY,
+    campaign_id  INTEGER NOT NULL REFERENCES campaign (id),
+    start_at     INTEGER NOT NULL,
+    -- Too late after this: then it is missed, and nobody is called.
+    not_after_at INTEGER CHECK (not_after_at >= start_at),
+    made_at      INTEGER NOT NULL,
+    made_by      TEXT    NOT NULL,
+    -- How it ended: started, missed, or replaced by a later one or by a person's own start.
+    ended_at     INTEGER,
+    outcome      TEXT    CHECK (outcome IN ('started', 'missed', 'replaced')),
+    CHECK ((ended_at IS NULL) = (outcome IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX one_open_schedule ON schedule (campaign_id) WHERE ended_at IS NULL;
+
+-- Who was erased, as a keyed hash of the number: enough to know them again, and not to call them.
+CREATE TABLE forgotten (
+    hash         BLOB    PRIMARY KEY CHECK (length(hash) = 32),
+    forgotten_at INTEGER NOT NULL,
+    forgotten_by TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- To be erased as soon as none of their calls is open any more.
+ALTER TABLE person ADD COLUMN forget_at INTEGER;
