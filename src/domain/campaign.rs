@@ -335,7 +335,7 @@ impl Policy {
             Setting::Days => self.asked_calendar.days = parsed(value)?,
             Setting::Holidays => self.asked_calendar.holidays = parsed::<Holidays>(value)?,
             Setting::Purpose => self.purpose = parsed(value)?,
-            Setting::Ends => self.ends = or_none(value, |value| moment(value))?,
+            Setting::Ends => self.ends = or_none(value, moment)?,
             Setting::Retries => self.retry.retries = whole(value, 0, 20, "retries")?,
             Setting::RetryAfter => self.retry.after = parsed(value)?,
             Setting::RetryMechanism => self.retry.mechanism = parsed(value)?,

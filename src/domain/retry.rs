@@ -12,7 +12,7 @@ use super::campaign::{SettingError, show_length};
 use super::rejection::{Blame, RejectionClass};
 
 /// How often, after which outcomes and how soon a contact is tried again.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct RetryPolicy {
     /// Tries after the first one.
     pub retries: u32,
@@ -22,17 +22,6 @@ pub struct RetryPolicy {
     pub mechanism: Mechanism,
     /// The outcomes that are tried again.
     pub on: RetryOn,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self {
-            retries: 0,
-            after: RetryAfter::default(),
-            mechanism: Mechanism::default(),
-            on: RetryOn::default(),
-        }
-    }
 }
 
 /// No wait between two tries is longer than this, whatever it is set to and however it grows.
