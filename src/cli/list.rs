@@ -77,7 +77,9 @@ fn row(
     progress: &Progress,
     time: impl Fn(jiff::Timestamp) -> String,
 ) -> Vec<String> {
-    let Progress { campaign, counts } = progress;
+    let Progress {
+        campaign, counts, ..
+    } = progress;
     vec![
         campaign.name.clone(),
         status(workspace, campaign).to_owned(),

@@ -4,7 +4,8 @@ use super::args;
 use super::failure::{Exit, Failure};
 use super::list;
 use super::view::{
-    ContactView, DetailedStatusView, IncidentView, StatusView, clock_time, counted, typed_name,
+    ContactView, DetailedStatusView, IncidentView, StatusView, clock_time, counted,
+    shown_caller_id, typed_name,
 };
 use super::workspace::{Workspace, read};
 use crate::domain::phone::PhoneNumber;
@@ -13,7 +14,7 @@ use crate::domain::retry::Reason;
 use crate::store::campaigns::PausedBy;
 use crate::store::evidence;
 use crate::store::incidents::{self, Incident};
-use crate::store::reports::{self, ContactFilter, ContactReport, Progress};
+use crate::store::reports::{self, ContactFilter, ContactReport, ExoPhoneFigures, Progress};
 use crate::ui::Format;
 use crate::ui::table::{self, Column};
 
@@ -138,6 +139,16 @@ pub(super) fn facts(
         ("status", describe(progress, status)),
         ("contacts", sum(&progress.counts)),
     ];
+    if progress.exophones.len() > 1 {
+        let figures = |of: &ExoPhoneFigures| {
+            let (shown, calls) = (shown_caller_id(of.caller_id), counted(of.calls, "call"));
+            format!(
+                "{shown}: {calls}, {} answered, {} open",
+                of.answered, of.open
+            )
+        };
+        facts.extend(progress.exophones.iter().map(|of| ("from", figures(of))));
+    }
     let times = [
         ("started", progress.campaign.started_at),
         ("finished", progress.campaign.finished_at),

@@ -11,7 +11,7 @@ use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::Limit;
 use crate::domain::report::Counts;
 use crate::store::incidents::Incident;
-use crate::store::reports::{ContactReport, Progress};
+use crate::store::reports::{ContactReport, ExoPhoneFigures, Progress};
 
 /// Contacts by state.
 #[derive(Serialize, Debug)]
@@ -61,7 +61,9 @@ pub(super) struct CampaignView {
 
 impl CampaignView {
     pub(super) fn new(progress: &Progress, status: &'static str) -> Self {
-        let Progress { campaign, counts } = progress;
+        let Progress {
+            campaign, counts, ..
+        } = progress;
         Self {
             campaign: campaign.name.clone(),
             status,
@@ -87,14 +89,42 @@ pub(super) struct StatusView {
     pub(super) calls_completed: u64,
     pub(super) calls_failed: u64,
     pub(super) counts: CountsView,
+    pub(super) caller_ids: Vec<ExoPhoneView>,
+}
+
+/// What one ExoPhone of a campaign has done.
+#[derive(Serialize, Debug)]
+pub(super) struct ExoPhoneView {
+    caller_id: String,
+    calls: u64,
+    answered: u64,
+    open: u64,
+    refused: u64,
+}
+
+impl From<&ExoPhoneFigures> for ExoPhoneView {
+    fn from(figures: &ExoPhoneFigures) -> Self {
+        Self {
+            caller_id: figures.caller_id.to_string(),
+            calls: figures.calls,
+            answered: figures.answered,
+            open: figures.open,
+            refused: figures.refused,
+        }
+    }
 }
 
 impl StatusView {
     pub(super) fn new(progress: &Progress, status: &'static str) -> Self {
-        let Progress { campaign, counts } = progress;
+        let Progress {
+            campaign,
+            counts,
+            exophones,
+        } = progress;
         Self {
             campaign: campaign.name.clone(),
             status,
+            caller_ids: exophones.iter().map(ExoPhoneView::from).collect(),
             started_at: campaign.started_at.map(shown_time),
             finished_at: campaign.finished_at.map(shown_time),
             total_contacts: counts.total(),

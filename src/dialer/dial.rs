@@ -7,18 +7,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::event::{Effect, WaitsFor};
+use super::exophone::ExoPhones;
 use super::rolls::Rolls;
-use super::run::{Dialling, Run, Task, caller_ids};
+use super::run::{Dialling, Run, Task};
 use super::turn::Seen;
 use crate::clock::Moment;
 use crate::domain::breaker;
-use crate::domain::caller_id;
 use crate::domain::eligibility::{self, Eligibility};
-use crate::domain::pace::{self, Allowance};
+use crate::domain::pace::{self, Allowance, LEAD};
+use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::{Capacity, Gate, Limit, Lines, Phase, Room, Shut};
 use crate::domain::retry::Verdict;
 use crate::provider::{CallOrder, CallbackUrl};
 use crate::store::attempts::{self, Intent};
+use crate::store::contacts::ContactId;
 use crate::store::runs::{self, Scope, Stored};
 use crate::store::{Result, Tx, contacts, doubts};
 
@@ -82,10 +84,12 @@ pub(super) fn dial(
         return Ok(held_back(shut, now));
     }
     let room = room(tx, run, dialling, now, seen)?;
-    let mut starts = room.starts.iter();
+    let mut starts = room.starts.iter().copied().peekable();
+    let mut exophones = ExoPhones::read(tx, seen.policy, dialling, now)?;
     let mut permitted = Vec::new();
     let mut somebody_waits = false;
-    let due = contacts::due(tx, seen.campaign.id, now.wall, room.starts.len().max(1))?;
+    let most = exophones.people_to_look_at(room.starts.len());
+    let due = contacts::due(tx, seen.campaign.id, now.wall, most)?;
     if due.is_empty() {
         let next = contacts::next_due_at(tx, seen.campaign.id)?;
         let waits_for = next.map_or(WaitsFor::LiveCalls, WaitsFor::Due);
@@ -105,26 +109,49 @@ pub(super) fn dial(
             somebody_waits = true;
             continue;
         }
-        let Some(start) = starts.next().copied() else {
+        let (Some(start), Some(caller_id)) =
+            (starts.peek().copied(), exophones.shown_to(person.number))
+        else {
             break;
         };
-        effects.push(permit(tx, run, dialling, now, rolls, seen, &person, start)?);
+        // One that was put off for its ExoPhone's sake puts off those after it: the campaign's pace is kept as well.
+        let spaced = permitted
+            .last()
+            .map(|last| *last + seen.policy.pace.interval());
+        let earliest = spaced.map_or(start, |spaced: Duration| spaced.max(start));
+        let Some(start) = exophones.take(caller_id, earliest, now.since_boot + LEAD) else {
+            continue;
+        };
+        starts.next();
+        let call = Call {
+            contact: person.contact,
+            number: person.number,
+            caller_id,
+            start,
+        };
+        effects.push(permit(tx, run, dialling, now, rolls, seen, call)?);
         permitted.push(start);
     }
     if let Some(last) = permitted.last() {
         run.breaker.tries();
         write_pace(tx, run, seen, *last, now)?;
+        exophones.write(tx, now)?;
         if run.assignment.allowance != Allowance::Max {
             runs::note_requests(tx, &run.assignment.account, &permitted, false, now)?;
         }
     }
+    let (mut limit, mut wake_at) = (room.limit, room.next_at);
+    if let (Some(eases_at), Some(_)) = (exophones.eases_at(), starts.peek()) {
+        // There was room for more than the ExoPhones may start.
+        (limit, wake_at) = (Some(Limit::Pace), Some(eases_at));
+    }
     Ok(Dialled {
         intents: u32::try_from(permitted.len()).unwrap_or(u32::MAX),
-        limit: room.limit,
+        limit,
         wake_at: if somebody_waits {
             Some(now.since_boot)
         } else {
-            room.next_at
+            wake_at
         },
         waits_for: WaitsFor::Nothing,
     })
@@ -168,11 +195,16 @@ fn held_back(shut: Shut, now: &Moment) -> Dialled {
     }
 }
 
+/// One call that there is room for.
+#[derive(Clone, Copy)]
+struct Call {
+    contact: ContactId,
+    number: PhoneNumber,
+    caller_id: PhoneNumber,
+    start: Duration,
+}
+
 /// Permits one call: the intent is written down, and the order for its POST goes out once that is committed.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one step of `dial`, apart for its length"
-)]
 fn permit(
     tx: &Tx<'_>,
     run: &Run,
@@ -180,19 +212,21 @@ fn permit(
     now: &Moment,
     rolls: &mut Rolls,
     seen: &Seen<'_>,
-    person: &contacts::Due,
-    start: Duration,
+    call: Call,
 ) -> Result<Effect> {
     let key = rolls.attempt_key(now.wall);
-    let caller_ids = caller_ids(seen.policy, dialling);
-    let caller_id =
-        caller_id::shown_to(person.number, caller_ids).expect("no run dials without an ExoPhone");
+    let Call {
+        contact,
+        number,
+        caller_id,
+        start,
+    } = call;
     let callbacks = run.assignment.callbacks.as_ref();
     let callback = callbacks.map(|callbacks| (&callbacks.base, callbacks.secret.token(&key)));
     let intent = Intent {
         run: run.assignment.run,
         campaign: seen.campaign.id,
-        contact: person.contact,
+        contact,
         key: &key,
         send_at: now.wall_at(start),
         caller_id,
@@ -202,7 +236,7 @@ fn permit(
     };
     let attempt = attempts::record_intent(tx, &intent, now.wall)?;
     let order = CallOrder {
-        number: person.number,
+        number,
         caller_id,
         flow_url: seen
             .policy

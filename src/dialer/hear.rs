@@ -159,10 +159,10 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
             Ok(())
         }
         Err(LookUpFailure::Refused(rejection)) if rejection.class.blame() == Blame::Account => {
-            trouble::account_refused(scene, rejection)
+            trouble::account_refused(scene, rejection, None)
         }
         Err(failure) if scene.run.greetings >= TRIES => {
-            let trouble = trouble::of(scene, failure);
+            let trouble = trouble::of(failure);
             scene.run.end_in_trouble(trouble, scene.now);
             Ok(())
         }
@@ -171,7 +171,7 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
             if let LookUpFailure::Refused(rejection) = failure
                 && rejection.class.blame() == Blame::Allowance
             {
-                trouble::refused(scene, rejection)?;
+                trouble::refused(scene, rejection, None)?;
                 wait = rejection.retry_after.unwrap_or(wait);
             }
             greet(scene, wait)
@@ -194,7 +194,7 @@ fn probed(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
                 LookUpFailure::Refused(rejection)
                     if matches!(rejection.class.blame(), Blame::Account | Blame::Allowance) =>
                 {
-                    trouble::refused(scene, rejection)
+                    trouble::refused(scene, rejection, None)
                 }
                 _ => Ok(()),
             }
@@ -241,7 +241,8 @@ fn replied(scene: &mut Scene<'_, '_>, attempt: AttemptId, reply: &Reply) -> Resu
                 Blame::Contact => scene.run.breaker.answered(now),
                 _ => scene.run.breaker.not_answered(now),
             }
-            trouble::refused(scene, rejection)
+            let shown = attempts::caller_id(scene.tx, attempt)?;
+            trouble::refused(scene, rejection, shown)
         }
         (Evidence::NotSent(why @ NotSent::NoConnection(_)), _) => {
             scene.run.breaker.not_answered(now);

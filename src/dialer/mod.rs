@@ -7,6 +7,7 @@
 pub mod audit;
 mod dial;
 pub mod event;
+mod exophone;
 mod hear;
 mod look;
 mod minute;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::event::Trouble;
 use super::hear::{self, Scene};
-use super::run::{Task, caller_ids};
+use super::run::Task;
 use crate::domain::breaker::Verdict;
 use crate::domain::campaign::CampaignState;
 use crate::domain::ending::StoppedBecause;
+use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::Phase;
 use crate::domain::rejection::{Blame, Rejection};
 use crate::provider::LookUpFailure;
@@ -31,20 +32,16 @@ const FAILED_LOOK_UPS_TAKE: Duration = Duration::from_secs(60);
 const FAILED_SETTLING: u32 = 3;
 
 /// Returns what a look-up's failure says of the provider.
-pub(super) fn of(scene: &Scene<'_, '_>, failure: &LookUpFailure) -> Trouble {
+pub(super) fn of(failure: &LookUpFailure) -> Trouble {
     match failure {
-        LookUpFailure::Refused(rejection) => refusal(scene, rejection),
+        LookUpFailure::Refused(rejection) => refusal(rejection, None),
         LookUpFailure::Unreachable(_) | LookUpFailure::Unreadable(_) => {
             Trouble::Unreachable(failure.to_string())
         }
     }
 }
 
-fn refusal(scene: &Scene<'_, '_>, rejection: &Rejection) -> Trouble {
-    let caller_id = match &scene.run.assignment.task {
-        Task::Dial(dialling) => caller_ids(scene.policy, dialling).first().copied(),
-        Task::Settle => None,
-    };
+fn refusal(rejection: &Rejection, caller_id: Option<PhoneNumber>) -> Trouble {
     Trouble::Refused {
         rejection: rejection.clone(),
         caller_id,
@@ -52,9 +49,15 @@ fn refusal(scene: &Scene<'_, '_>, rejection: &Rejection) -> Trouble {
 }
 
 /// Something was refused.
-pub(super) fn refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Result<()> {
+///
+/// `shown` is the ExoPhone of the call that was refused, if it was a call.
+pub(super) fn refused(
+    scene: &mut Scene<'_, '_>,
+    rejection: &Rejection,
+    shown: Option<PhoneNumber>,
+) -> Result<()> {
     match rejection.class.blame() {
-        Blame::Account => account_refused(scene, rejection),
+        Blame::Account => account_refused(scene, rejection, shown),
         Blame::Contact => {
             scene.run.phase = Phase::Open;
             scene.run.in_a_row.refusals = 0;
@@ -64,7 +67,7 @@ pub(super) fn refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Resul
             scene.run.in_a_row.refusals += 1;
             let pauses = scene.run.in_a_row.refusals >= REFUSALS_THAT_PAUSE;
             if pauses {
-                account_refused(scene, rejection)
+                account_refused(scene, rejection, shown)
             } else {
                 Ok(())
             }
@@ -80,8 +83,12 @@ pub(super) fn refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Resul
 }
 
 /// Pauses the campaign at once; the next start whose first GET succeeds takes it up again.
-pub(super) fn account_refused(scene: &mut Scene<'_, '_>, rejection: &Rejection) -> Result<()> {
-    let trouble = refusal(scene, rejection);
+pub(super) fn account_refused(
+    scene: &mut Scene<'_, '_>,
+    rejection: &Rejection,
+    shown: Option<PhoneNumber>,
+) -> Result<()> {
+    let trouble = refusal(rejection, shown);
     scene.run.end_in_trouble(trouble, scene.now);
     pause(scene, &rejection.to_string())
 }
@@ -138,10 +145,10 @@ pub(super) fn look_up_failed(
         LookUpFailure::Refused(rejection)
             if matches!(rejection.class.blame(), Blame::Account | Blame::Allowance) =>
         {
-            refused(scene, rejection)
+            refused(scene, rejection, None)
         }
         LookUpFailure::Unreachable(_) => {
-            let trouble = of(scene, failure);
+            let trouble = of(failure);
             unreachable(scene, &trouble)
         }
         LookUpFailure::Refused(_) | LookUpFailure::Unreadable(_) => {
@@ -156,7 +163,7 @@ pub(super) fn look_up_failed(
                     && now - since >= FAILED_LOOK_UPS_TAKE
             };
             if gives_up {
-                let trouble = of(scene, failure);
+                let trouble = of(failure);
                 scene.run.end_in_trouble(trouble, scene.now);
             }
             Ok(())

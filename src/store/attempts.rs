@@ -566,6 +566,17 @@ pub fn number(tx: &Tx<'_>, attempt: AttemptId) -> Result<PhoneNumber> {
     number_of(statement.query_row([attempt.0], |row| row.get(0))?)
 }
 
+/// Returns the ExoPhone that an attempt was to show; `None` where nobody wrote it down.
+///
+/// # Errors
+/// When there is no such attempt, or the database cannot be read.
+pub fn caller_id(tx: &Tx<'_>, attempt: AttemptId) -> Result<Option<PhoneNumber>> {
+    let mut statement =
+        tx.0.prepare_cached("SELECT caller_id FROM attempt WHERE id = ?1")?;
+    let digits: Option<i64> = statement.query_row([attempt.0], |row| row.get(0))?;
+    digits.map(number_of).transpose()
+}
+
 /// Returns how long ago an attempt was accepted, if it was.
 ///
 /// # Errors

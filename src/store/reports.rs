@@ -19,6 +19,23 @@ pub struct Progress {
     pub campaign: Campaign,
     /// Its contacts by state.
     pub counts: Counts,
+    /// What each ExoPhone has done, in the order of their numbers.
+    pub exophones: Vec<ExoPhoneFigures>,
+}
+
+/// What one ExoPhone of a campaign has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ExoPhoneFigures {
+    /// The ExoPhone.
+    pub caller_id: PhoneNumber,
+    /// Calls that were placed, or may have been.
+    pub calls: u64,
+    /// Those that were picked up.
+    pub answered: u64,
+    /// Those whose end is not known.
+    pub open: u64,
+    /// Orders that the provider refused.
+    pub refused: u64,
 }
 
 /// Returns a campaign with its counts.
@@ -29,7 +46,40 @@ pub fn progress(tx: &Tx<'_>, campaign: CampaignId) -> Result<Progress> {
     Ok(Progress {
         campaign: campaigns::get(tx, campaign)?,
         counts: contacts::counts(tx, campaign)?,
+        exophones: exophones(tx, campaign)?,
     })
+}
+
+fn exophones(tx: &Tx<'_>, campaign: CampaignId) -> Result<Vec<ExoPhoneFigures>> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT caller_id,
+                sum(attempts) FILTER (WHERE state NOT IN ('not_sent', 'rejected', 'not_placed')),
+                sum(attempts) FILTER (WHERE state = 'completed'),
+                sum(attempts) FILTER (WHERE state IN ('intent', 'in_doubt', 'held', 'accepted', 'in_progress', 'outcome_unknown')),
+                sum(attempts) FILTER (WHERE state = 'rejected')
+         FROM caller_id_tally WHERE campaign_id = ?1 GROUP BY caller_id",
+    )?;
+    let rows = statement.query_map([campaign.get()], |row| {
+        let count = |index| {
+            Ok::<_, rusqlite::Error>(
+                row.get::<_, Option<i64>>(index)?
+                    .unwrap_or(0)
+                    .unsigned_abs(),
+            )
+        };
+        Ok((row.get(0)?, count(1)?, count(2)?, count(3)?, count(4)?))
+    })?;
+    rows.map(|row| {
+        let (caller_id, calls, answered, open, refused) = row?;
+        Ok(ExoPhoneFigures {
+            caller_id: number_of(caller_id)?,
+            calls,
+            answered,
+            open,
+            refused,
+        })
+    })
+    .collect()
 }
 
 /// Returns all campaigns with their counts, the oldest first.
@@ -42,6 +92,7 @@ pub fn all_progress(tx: &Tx<'_>) -> Result<Vec<Progress>> {
         .map(|campaign| {
             Ok(Progress {
                 counts: contacts::counts(tx, campaign.id)?,
+                exophones: exophones(tx, campaign.id)?,
                 campaign,
             })
         })

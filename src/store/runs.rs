@@ -13,6 +13,7 @@ use crate::domain::attempt::{Doubt, Evidence};
 use crate::domain::doubt::Patience;
 use crate::domain::ending::StoppedBecause;
 use crate::domain::pace::LastMinute;
+use crate::domain::phone::PhoneNumber;
 
 /// Names one process's work at one campaign.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,13 +126,15 @@ pub fn end(
     exactly_one("end a run", changed)
 }
 
-/// What limits starts: a campaign's pace or an account's allowance.
+/// What limits starts: a campaign's pace, an account's allowance or an ExoPhone's pace.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
     /// A campaign's pace.
     Campaign(CampaignId),
     /// An account's allowance.
     Account(&'a str),
+    /// An ExoPhone's pace, over all campaigns that show it.
+    CallerId(PhoneNumber),
 }
 
 impl Scope<'_> {
@@ -139,6 +142,7 @@ impl Scope<'_> {
         match self {
             Self::Campaign(id) => format!("campaign:{id}"),
             Self::Account(sid) => format!("account:{sid}"),
+            Self::CallerId(number) => format!("caller_id:{}", number.digits()),
         }
     }
 }

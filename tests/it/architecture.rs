@@ -41,6 +41,7 @@ const GIVEN_THE_TIME: &[&str] = &[
     "dialer/turn.rs",
     "dialer/hear.rs",
     "dialer/dial.rs",
+    "dialer/exophone.rs",
     "dialer/look.rs",
     "dialer/trouble.rs",
     "dialer/run.rs",
@@ -55,6 +56,7 @@ const PURE: &[&str] = &[
     "dialer/turn.rs",
     "dialer/hear.rs",
     "dialer/dial.rs",
+    "dialer/exophone.rs",
     "dialer/look.rs",
     "dialer/trouble.rs",
 ];

@@ -5,6 +5,7 @@ mod call;
 mod cron;
 mod demo;
 mod doubts;
+mod exophones;
 mod fates;
 mod import;
 mod init;

@@ -5,6 +5,7 @@
 mod breaker;
 mod clocks;
 mod doubts;
+mod exophones;
 mod limits;
 mod pairs;
 mod refusals;

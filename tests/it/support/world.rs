@@ -49,6 +49,7 @@ pub(crate) struct Post {
     pub(crate) campaign: CampaignId,
     pub(crate) attempt: AttemptId,
     pub(crate) number: PhoneNumber,
+    pub(crate) caller_id: PhoneNumber,
     pub(crate) key: String,
     /// The true time.
     pub(crate) at: Timestamp,

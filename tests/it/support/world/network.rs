@@ -106,6 +106,7 @@ impl World {
             campaign: self.runners[place].run.assignment.campaign,
             attempt,
             number: order.number,
+            caller_id: order.caller_id,
             key: order.custom_field.clone(),
             at: time,
             placed: answer.placed,
