@@ -92,6 +92,10 @@ pub(super) enum Command {
     List,
     /// Call a campaign's contacts
     Start(Box<Start>),
+    /// Start every campaign that has work due, side by side: one crontab line for all of them
+    Run(Run),
+    /// Have a campaign started at a time to come, by `exocamp run`
+    Schedule(Schedule),
     /// Ask the provider once about every call that is open; calls nobody
     Settle(Named),
     /// Compare a campaign's calls with Exotel's own list, both ways; exit code 4 on any difference; calls nobody
@@ -130,7 +134,7 @@ pub(super) struct Import {
     pub(super) map: Option<ColumnMap>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct Start {
     /// The campaign's name
     pub(super) campaign: String,
@@ -160,6 +164,45 @@ pub(super) struct Start {
     /// Requests to the provider in a minute, calls and look-ups together, or `max` [default: 180, or EXOCAMP_ALLOWANCE]
     #[arg(long, value_name = "N", help_heading = "This run")]
     pub(super) allowance: Option<Allowance>,
+}
+
+const RUN_HELP: &str = "\
+A campaign has work due if somebody in it may be called now, or a lost call is
+to be looked for. One that is paused, cancelled, running, outside its hours or
+scheduled for later is left alone. Whoever imports a list into a folder that
+cron runs has ordered its calls: `exocamp schedule` or `exocamp pause` holds a
+new list back.";
+
+#[derive(Args, Debug)]
+#[command(after_help = RUN_HELP)]
+pub(super) struct Run {
+    /// Nothing new from this time on: `20:30` today in Indian time, or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// Nothing new after this long
+    #[arg(long, value_name = "LENGTH", value_parser = any_length)]
+    pub(super) max_runtime: Option<Duration>,
+    /// Leave each campaign as soon as nothing in it is due
+    #[arg(long)]
+    pub(super) once: bool,
+    /// Requests to the provider in a minute, calls and look-ups together, or `max` [default: 180, or EXOCAMP_ALLOWANCE]
+    #[arg(long, value_name = "N")]
+    pub(super) allowance: Option<Allowance>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Schedule {
+    /// The campaign's name
+    pub(super) campaign: String,
+    /// Start then: `09:30` today in Indian time, `2026-03-02 09:30`, or RFC 3339
+    #[arg(long, value_name = "TIME", required_unless_present = "clear")]
+    pub(super) at: Option<String>,
+    /// Do not start after this time: whatever kept it from starting, nobody is surprised later
+    #[arg(long, value_name = "TIME", requires = "at")]
+    pub(super) not_after: Option<String>,
+    /// Take the schedule back; `run` starts the campaign as any other then
+    #[arg(long, conflicts_with = "at")]
+    pub(super) clear: bool,
 }
 
 /// The remembered settings as flags; their values are checked where settings live.

@@ -54,7 +54,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Fail
         account,
         settings,
     };
-    let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
+    let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job, None))?;
     let filter = ContactFilter {
         number: Some(number),
         ..ContactFilter::default()

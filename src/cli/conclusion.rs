@@ -14,6 +14,20 @@ use crate::store::campaigns::Campaign;
 use crate::store::{Store, evidence, reports};
 use crate::ui::{Format, table};
 
+/// Returns how a run ended, for programs.
+pub(super) fn view(
+    store: &mut Store,
+    campaign: &Campaign,
+    summary: &Summary,
+) -> Result<SummaryView, Failure> {
+    let progress = store.read(|tx| reports::progress(tx, campaign.id))?;
+    let status = progress.campaign.state.as_str();
+    Ok(SummaryView::new(
+        StatusView::new(&progress, status),
+        summary,
+    ))
+}
+
 /// Shows how a run ended and why, in the words of `explain`, and returns the exit code that says so.
 pub(super) fn conclude(
     workspace: &Workspace,

@@ -159,11 +159,13 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
         .build()?)
 }
 
-/// Runs a job whose campaign is locked, and returns how it ended.
+/// Runs a job whose campaign is locked, and returns how it ended. `name` is shown with its progress, where there are
+/// others.
 pub(super) async fn conduct(
     workspace: &Workspace,
     mut store: Store,
     job: Job,
+    name: Option<&str>,
 ) -> Result<(Summary, Option<Exit>), Failure> {
     let now = workspace.clock.wall();
     let Job {
@@ -203,7 +205,7 @@ pub(super) async fn conduct(
         rolls,
     };
     let (mut stops, stopped_by) = listen_for_signals()?;
-    let mut view = ProgressView::new(workspace.ui);
+    let mut view = ProgressView::new(workspace.ui, name);
     let summary = dialer::run(equipment, assignment, &mut stops, &mut |progress| {
         view.show(progress)
     })

@@ -61,14 +61,8 @@ pub(super) fn run(ui: Ui) -> Result<Exit, Failure> {
             hours: Some("00:00-24:00".to_owned()),
             ..Settings::default()
         },
-        until: None,
-        max_runtime: None,
-        max_calls: None,
-        once: false,
-        wait: false,
         yes: true,
-        skip_if_running: false,
-        allowance: None,
+        ..args::Start::default()
     };
     let exit = start::run_against(&step, &start, script()?)?;
 

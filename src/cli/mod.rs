@@ -18,7 +18,9 @@ mod list;
 mod moment;
 mod patience;
 mod provider;
+mod run;
 mod sandbox;
+mod schedule;
 mod settle;
 mod start;
 mod status;
@@ -116,6 +118,8 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(&workspace, args),
         Command::List => list::run(&workspace),
         Command::Start(args) => start::run(&workspace, args),
+        Command::Run(args) => run::run(&workspace, args),
+        Command::Schedule(args) => schedule::run(&workspace, args),
         Command::Settle(args) => settle::run(&workspace, args),
         Command::Audit(args) => audit::run(&workspace, args),
         Command::Status(args) => status::run(&workspace, args),

@@ -30,7 +30,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
         account,
         settings: Vec::new(),
     };
-    let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
+    let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job, None))?;
     let mut store = workspace.open_store()?;
     let exit = conclusion::conclude(
         workspace, &mut store, &campaign, &summary, stopped_by, explain,

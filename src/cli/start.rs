@@ -1,6 +1,7 @@
 //! `start`: calls a campaign's contacts.
 
 use jiff::Timestamp;
+use tokio::runtime::Runtime;
 
 use super::args;
 use super::conclusion;
@@ -10,13 +11,15 @@ use super::moment;
 use super::provider::{self, Provider};
 use super::view::{clock_time, shown_caller_id};
 use super::workspace::{Workspace, read};
+use crate::dialer::Summary;
 use crate::dialer::run::{Dialling, Task};
 use crate::domain::campaign::{CampaignState, Policy, Setting};
 use crate::domain::ending::{RunLimits, StoppedBecause};
 use crate::domain::report::Counts;
 use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign, PausedBy};
-use crate::store::{Store, candidates, contacts, copy, doubts};
+use crate::store::lock::RunLock;
+use crate::store::{Store, candidates, contacts, copy, doubts, schedules};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Start) -> Result<Exit, Failure> {
     let script = Script {
@@ -32,6 +35,79 @@ pub(super) fn run_against(
     args: &args::Start,
     script: Script,
 ) -> Result<Exit, Failure> {
+    match prepare(workspace, args, script)? {
+        Prepared::Ready(ready) => {
+            let played = ready.play(workspace, None)?;
+            played.conclude(workspace, &mut workspace.open_store()?)
+        }
+        Prepared::Over(exit) => Ok(exit),
+    }
+}
+
+/// How far a start has got before anybody is called.
+pub(super) enum Prepared {
+    /// Everything is in order, and the campaign is locked.
+    Ready(Box<Ready>),
+    /// Nobody is called, which has been said.
+    Over(Exit),
+}
+
+/// A campaign that is locked and ready to be called.
+pub(super) struct Ready {
+    campaign: Campaign,
+    job: Job,
+    store: Store,
+    runtime: Runtime,
+    lock: RunLock,
+}
+
+impl Ready {
+    /// Calls the campaign's people until the run is over; the progress is shown under this name, if there is one.
+    pub(super) fn play(self, workspace: &Workspace, name: Option<&str>) -> Result<Played, Failure> {
+        let conducted = conduct::conduct(workspace, self.store, self.job, name);
+        let (summary, stopped_by) = self.runtime.block_on(conducted)?;
+        Ok(Played {
+            campaign: self.campaign,
+            summary,
+            stopped_by,
+            _lock: self.lock,
+        })
+    }
+}
+
+/// A campaign whose run is over.
+pub(super) struct Played {
+    pub(super) campaign: Campaign,
+    pub(super) summary: Summary,
+    pub(super) stopped_by: Option<Exit>,
+    /// Kept until the summary is written.
+    _lock: RunLock,
+}
+
+impl Played {
+    /// Shows how the run ended, and returns the exit code that says so.
+    pub(super) fn conclude(
+        &self,
+        workspace: &Workspace,
+        store: &mut Store,
+    ) -> Result<Exit, Failure> {
+        conclusion::conclude(
+            workspace,
+            store,
+            &self.campaign,
+            &self.summary,
+            self.stopped_by,
+            conclusion::explain,
+        )
+    }
+}
+
+/// Looks at everything that could keep a campaign from being called, in the order in which it should be said.
+pub(super) fn prepare(
+    workspace: &Workspace,
+    args: &args::Start,
+    script: Script,
+) -> Result<Prepared, Failure> {
     let now = workspace.clock.wall();
     // In this order, so that the first thing wrong is what is said: usage, campaign, contacts, anything left to do,
     // lock, pause, hours, account.
@@ -66,9 +142,9 @@ pub(super) fn run_against(
     if let Some(because) = before.nothing_left() {
         return stop_before_calling(workspace, &mut store, &before.campaign, because);
     }
-    let _lock = match conduct::take_lock(workspace, &mut store, &before.campaign) {
+    let lock = match conduct::take_lock(workspace, &mut store, &before.campaign) {
         Err(failure) if failure.exit() == Exit::AlreadyRunning && args.skip_if_running => {
-            return Ok(Exit::Done);
+            return Ok(Prepared::Over(Exit::Done));
         }
         lock => lock?,
     };
@@ -121,7 +197,7 @@ pub(super) fn run_against(
     check_account(&campaign, &provider)?;
     if !args.yes && !only_looks && !may_call(workspace, &counts, &dialling)? {
         workspace.ui.note("nobody was called");
-        return Ok(Exit::Stopped);
+        return Ok(Prepared::Over(Exit::Stopped));
     }
     let job = Job {
         campaign: campaign.clone(),
@@ -130,16 +206,15 @@ pub(super) fn run_against(
         account,
         settings,
     };
-    let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job))?;
-    let mut store = workspace.open_store()?;
-    conclusion::conclude(
-        workspace,
-        &mut store,
-        &campaign,
-        &summary,
-        stopped_by,
-        conclusion::explain,
-    )
+    // Whoever starts it now has not waited for the time it was to start at.
+    store.write(|tx| schedules::end(tx, campaign.id, schedules::Outcome::Started, now))?;
+    Ok(Prepared::Ready(Box::new(Ready {
+        campaign,
+        job,
+        store,
+        runtime,
+        lock,
+    })))
 }
 
 /// Returns the settings that were typed, each of which fits.
@@ -217,15 +292,16 @@ fn stop_before_calling(
     store: &mut Store,
     campaign: &Campaign,
     because: StoppedBecause,
-) -> Result<Exit, Failure> {
-    conclusion::conclude(
+) -> Result<Prepared, Failure> {
+    let exit = conclusion::conclude(
         workspace,
         store,
         campaign,
         &conclusion::nothing_done(because),
         None,
         conclusion::explain,
-    )
+    )?;
+    Ok(Prepared::Over(exit))
 }
 
 /// A campaign stays with the account it was first started with: its calls are known there and nowhere else.

@@ -33,6 +33,7 @@ mod mark;
 mod place;
 pub mod reports;
 pub mod runs;
+pub mod schedules;
 pub mod steering;
 pub mod story;
 

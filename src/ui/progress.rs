@@ -25,6 +25,8 @@ pub(super) fn beside_the_bar<T>(write: impl FnOnce() -> T) -> T {
 #[derive(Debug)]
 pub struct ProgressView {
     ui: Ui,
+    /// What every line begins with.
+    name: String,
     bar: Option<ProgressBar>,
     said_at: Option<Instant>,
     pace: Pace,
@@ -33,8 +35,9 @@ pub struct ProgressView {
 const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
 impl ProgressView {
-    /// Returns a view that is drawn where it can be seen, and otherwise says a line a minute.
-    pub fn new(ui: Ui) -> Self {
+    /// Returns a view that is drawn where it can be seen, and otherwise says a line a minute; each line begins with the
+    /// name, if there is one.
+    pub fn new(ui: Ui, name: Option<&str>) -> Self {
         // A terminal that cannot redraw a line gets a line a minute, like a file.
         let bar = (ui.is_watched() && !ui.quiet && !BARS.is_hidden()).then(|| {
             let bar = BARS.add(ProgressBar::new(0));
@@ -50,6 +53,7 @@ impl ProgressView {
         });
         Self {
             ui,
+            name: name.map(|name| format!("{name}: ")).unwrap_or_default(),
             bar,
             said_at: None,
             pace: Pace::default(),
@@ -63,7 +67,7 @@ impl ProgressView {
         if let Some(bar) = &self.bar {
             bar.set_length(progress.counts.total());
             bar.set_position(progress.counts.finished());
-            bar.set_message(line(progress, &self.pace));
+            bar.set_message(format!("{}{}", self.name, line(progress, &self.pace)));
             return;
         }
         if self
@@ -73,8 +77,8 @@ impl ProgressView {
             // The first line would only say that nothing has happened yet.
             if self.said_at.is_some() {
                 let sandbox = if self.ui.sandbox { "SANDBOX " } else { "" };
-                self.ui
-                    .note(&format!("{sandbox}{}", line(progress, &self.pace)));
+                let (name, line) = (&self.name, line(progress, &self.pace));
+                self.ui.note(&format!("{sandbox}{name}{line}"));
             }
             self.said_at = Some(now);
         }

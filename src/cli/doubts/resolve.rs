@@ -311,7 +311,7 @@ fn name_call(
                 settings: Vec::new(),
             };
             let (summary, stopped_by) =
-                runtime.block_on(conduct::conduct(workspace, store, job))?;
+                runtime.block_on(conduct::conduct(workspace, store, job, None))?;
             let later =
                 format!("Exotel has not shown it; `exocamp settle {name}` and every run ask again");
             (

@@ -1,0 +1,231 @@
+//! `run`: starts every campaign that has work due, side by side. Made for one crontab line over all campaigns.
+
+use std::sync::mpsc;
+
+use jiff::Timestamp;
+
+use super::args;
+use super::conclusion;
+use super::failure::{Exit, Failure};
+use super::start::{self, Played, Prepared};
+use super::view::{SummaryView, clock_time, typed_name};
+use super::workspace::Workspace;
+use crate::domain::campaign::CampaignState;
+use crate::sandbox::Script;
+use crate::store::campaigns::{self, Campaign, PausedBy};
+use crate::store::schedules::{self, Outcome, Schedule};
+use crate::store::{Result as Stored, Store, Tx, candidates, contacts, doubts, lock};
+use crate::ui::Format;
+
+pub(super) fn run(workspace: &Workspace, args: &args::Run) -> Result<Exit, Failure> {
+    if workspace.ui.sandbox {
+        let message = "`run` is for the real campaigns of a folder";
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("rehearse one with `exocamp --sandbox start CAMPAIGN`"));
+    }
+    let now = workspace.clock.wall();
+    let mut store = workspace.open_store()?;
+    let mut exit = Exit::Done;
+    let mut due = Vec::new();
+    for (campaign, standing) in survey(workspace, &mut store, now)? {
+        match standing {
+            Standing::Due => due.push(campaign),
+            Standing::Nothing => {}
+            Standing::HeldBack => exit = worse(exit, Exit::Stopped),
+            Standing::TooLate(schedule) => {
+                store.write(|tx| schedules::end(tx, campaign.id, Outcome::Missed, now))?;
+                say_missed(workspace, &campaign, &schedule, now);
+                exit = worse(exit, Exit::Stopped);
+            }
+        }
+    }
+    drop(store);
+    let mut summaries = Vec::new();
+    let (done, ends) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for campaign in due {
+            let done = done.clone();
+            scope.spawn(move || {
+                let played = play(workspace, args, &campaign);
+                // Nobody listens any more only where the receiver below is gone, and then nobody is left to tell.
+                let _ = done.send((campaign, played));
+            });
+        }
+        drop(done);
+        for (campaign, played) in ends {
+            let ended = played.and_then(|played| match played {
+                None => Ok(Exit::Done),
+                Some(played) => show(workspace, &played, &mut summaries),
+            });
+            exit = worse(
+                exit,
+                ended.unwrap_or_else(|failure| tell(workspace, &campaign, failure)),
+            );
+        }
+    });
+    if workspace.ui.format == Format::Json {
+        workspace.ui.json(&summaries)?;
+    }
+    Ok(exit)
+}
+
+/// Whether a campaign is to be started now.
+enum Standing {
+    Due,
+    /// Nothing is left, somebody is at it already, or it is not ours.
+    Nothing,
+    /// There is somebody to call, and something keeps them waiting.
+    HeldBack,
+    /// It should have been started earlier, and must not be any more.
+    TooLate(Schedule),
+}
+
+fn survey(
+    workspace: &Workspace,
+    store: &mut Store,
+    now: Timestamp,
+) -> Result<Vec<(Campaign, Standing)>, Failure> {
+    let standings = store.read(|tx| -> Stored<_> {
+        let all = campaigns::all(tx)?.into_iter();
+        let ours = all.filter(|campaign| campaign.owner == workspace.owner());
+        ours.map(|campaign| {
+            let is_running = lock::is_held(&workspace.database(), campaign.id).is_some();
+            let standing = match is_running {
+                true => Standing::Nothing,
+                false => standing(tx, &campaign, now)?,
+            };
+            Ok((campaign, standing))
+        })
+        .collect()
+    })?;
+    Ok(standings)
+}
+
+fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing> {
+    if campaign.state == CampaignState::Cancelled {
+        return Ok(Standing::Nothing);
+    }
+    let counts = contacts::counts(tx, campaign.id)?;
+    let next_look = doubts::next_look_at(tx, campaign.id)?;
+    let next_question = candidates::next_ask_at(tx, campaign.id)?;
+    let looks_at = [next_look, next_question].into_iter().flatten().min();
+    let looks = counts.held > 0 && looks_at.is_some_and(|at| at <= now);
+    if counts.pending + counts.initiated == 0 {
+        // Looking for lost calls rings nobody, at any hour.
+        return Ok(if looks {
+            Standing::Due
+        } else {
+            Standing::Nothing
+        });
+    }
+    if campaign.paused_by == Some(PausedBy::Person) {
+        return Ok(Standing::HeldBack);
+    }
+    if let Some(schedule) = schedules::latest(tx, campaign.id)? {
+        match schedule.outcome {
+            None if now < schedule.start_at => return Ok(Standing::HeldBack),
+            None if schedule.not_after.is_some_and(|latest| now > latest) => {
+                return Ok(Standing::TooLate(schedule));
+            }
+            // Until somebody orders anew.
+            Some(Outcome::Missed) => return Ok(Standing::HeldBack),
+            None | Some(Outcome::Started | Outcome::Replaced) => {}
+        }
+    }
+    let policy = campaigns::policy(tx, campaign.id)?;
+    let is_due = counts.initiated > 0
+        || contacts::next_due_at(tx, campaign.id)?.is_some_and(|due| due <= now);
+    let is_open = policy.calendar().is_open(now);
+    let is_over = policy.ends.is_some_and(|end| end <= now);
+    Ok(if is_over || (is_due && is_open) {
+        Standing::Due
+    } else {
+        Standing::HeldBack
+    })
+}
+
+fn say_missed(workspace: &Workspace, campaign: &Campaign, schedule: &Schedule, now: Timestamp) {
+    let latest = schedule.not_after.unwrap_or(schedule.start_at);
+    let (name, latest) = (&campaign.name, clock_time(latest, now));
+    workspace.ui.warn(&format!(
+        "`{name}` was to start before {latest}, and was not: nobody in it is called until somebody decides anew"
+    ));
+    let name = typed_name(name);
+    workspace.ui.hint(&format!(
+        "`exocamp schedule {name} --at TIME`, or `exocamp start {name}`"
+    ));
+}
+
+/// Calls one campaign's people; `None` if it came to nothing, of which the next `run` will know more.
+fn play(
+    workspace: &Workspace,
+    args: &args::Run,
+    campaign: &Campaign,
+) -> Result<Option<Played>, Failure> {
+    let start = args::Start {
+        campaign: campaign.name.clone(),
+        until: args.until.clone(),
+        max_runtime: args.max_runtime,
+        once: args.once,
+        allowance: args.allowance,
+        yes: true,
+        skip_if_running: true,
+        ..args::Start::default()
+    };
+    match start::prepare(workspace, &start, Script::default())? {
+        Prepared::Ready(ready) => {
+            workspace.ui.note(&format!("calling `{}`", campaign.name));
+            ready.play(workspace, Some(&campaign.name)).map(Some)
+        }
+        // Whoever was faster has it now, or has changed it.
+        Prepared::Over(_) => Ok(None),
+    }
+}
+
+fn show(
+    workspace: &Workspace,
+    played: &Played,
+    summaries: &mut Vec<SummaryView>,
+) -> Result<Exit, Failure> {
+    let mut store = workspace.open_store()?;
+    if workspace.ui.format == Format::Json {
+        summaries.push(conclusion::view(
+            &mut store,
+            &played.campaign,
+            &played.summary,
+        )?);
+        return conclusion::exit_of(&played.campaign, &played.summary, played.stopped_by);
+    }
+    if !workspace.ui.quiet && !summaries.is_empty() {
+        workspace.ui.data("\n")?;
+    }
+    played.conclude(workspace, &mut store)
+}
+
+/// Prints what went wrong with one campaign; the others go on.
+fn tell(workspace: &Workspace, campaign: &Campaign, failure: Failure) -> Exit {
+    let exit = failure.exit();
+    if exit == Exit::AlreadyRunning {
+        return Exit::Done;
+    }
+    let what = format!("campaign `{}` came to an end", campaign.name);
+    failure.context(what).print(&workspace.ui);
+    exit
+}
+
+/// Returns the exit code that matters more, by the order of PRODUCT §1.
+fn worse(one: Exit, other: Exit) -> Exit {
+    let rank = |exit: Exit| match exit {
+        Exit::Done => 0,
+        Exit::Internal => 1,
+        Exit::Usage => 2,
+        Exit::Doubts => 3,
+        Exit::Stopped => 4,
+        Exit::Provider => 5,
+        Exit::Storage => 6,
+        Exit::AlreadyRunning => 7,
+        Exit::Interrupted => 8,
+        Exit::Terminated => 9,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
