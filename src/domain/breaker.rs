@@ -40,7 +40,8 @@ struct Tripped {
     since: Duration,
     /// No call is tried before this.
     tries_at: Duration,
-    tries: u32,
+    /// How long is waited before a call is tried.
+    length: Duration,
     /// Whether a GET has succeeded since the last lost reply.
     reached: bool,
     /// Whether the one call is under way. Replies to earlier ones say nothing new.
@@ -54,18 +55,24 @@ impl Tripped {
         Self {
             since: now,
             tries_at: now + WAITS[0],
-            tries: 1,
+            length: WAITS[0],
             reached: false,
             trying: false,
             in_vain: false,
         }
     }
 
+    /// One more of the calls that were under way when it tripped was lost: the wait begins anew and grows no longer by
+    /// that. However many were under way, they are one trouble.
+    fn begin_anew(&mut self, now: Duration) {
+        self.tries_at = self.tries_at.max(now + self.length);
+        self.reached = false;
+    }
+
     /// Trying was in vain: the next time is later.
     fn wait(&mut self, now: Duration) {
-        let wait = WAITS[0] * (1 << self.tries.min(16));
-        self.tries += 1;
-        self.tries_at = now + wait.min(WAITS[1]);
+        self.length = (self.length * 2).min(WAITS[1]);
+        self.tries_at = now + self.length;
         (self.reached, self.trying) = (false, false);
         // Only what has failed counts: nobody may have been due all that time.
         self.in_vain = now >= self.since + GIVES_UP_AFTER;
@@ -129,7 +136,8 @@ impl Breaker {
     pub fn lost(&mut self, now: Duration) {
         self.note(now, true);
         match self.tripped.as_mut() {
-            Some(tripped) => tripped.wait(now),
+            Some(tripped) if tripped.trying => tripped.wait(now),
+            Some(tripped) => tripped.begin_anew(now),
             None => self.tripped = self.is_too_much().then(|| Tripped::at(now)),
         }
     }
@@ -273,6 +281,21 @@ mod tests {
             Verdict::Closed,
             "it counts anew"
         );
+    }
+
+    #[test]
+    fn however_many_calls_were_under_way_the_first_wait_is_the_shortest() {
+        let mut breaker = after(&"x".repeat(40));
+        assert_eq!(breaker.verdict(second(39)), Verdict::Waits(second(40)));
+        breaker.reached();
+        breaker.lost(second(40));
+        assert_eq!(breaker.verdict(second(40)), Verdict::Waits(second(41)));
+        let verdict = breaker.verdict(second(41));
+        assert_eq!(verdict, Verdict::NeedsGet, "what is known is from before");
+        breaker.reached();
+        breaker.tries();
+        breaker.lost(second(42));
+        assert_eq!(breaker.verdict(second(42)), Verdict::Waits(second(44)));
     }
 
     #[test]

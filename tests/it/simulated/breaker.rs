@@ -45,7 +45,12 @@ fn lost_replies_stop_new_calls_until_one_alone_is_answered() {
         world.run_for(5 * MINUTE);
         let tried = world.posts.len() - before;
         // Those under way when the first replies were missed, and one now and then.
-        let under_way = if fault.starts_with("slow") { 33 } else { 4 };
+        // Half of the cut connections fall silent, so that it takes longer until three are known to be lost.
+        let under_way = match fault {
+            "slow=100%" => 33,
+            "lost-reply=100%" => 9,
+            _ => 4,
+        };
         assert!((4..under_way + 12).contains(&tried), "{fault}: {tried}");
         let alone = &world.posts[before + under_way.min(tried - 3)..];
         for pair in alone.windows(2) {
@@ -224,6 +229,38 @@ fn a_call_that_is_tried_and_not_sent_keeps_nobody_waiting() {
     meet(&mut world, "");
     world.run_for(Duration::from_secs(70));
     assert!(world.posts.len() > sent, "another one is tried");
+    world.run();
+    assert_eq!(world.posts.len(), 400);
+    outside::nobody_is_rung_too_often(&world, 1);
+}
+
+#[test]
+fn a_moment_of_trouble_costs_a_moment_however_many_calls_are_under_way() {
+    let script = Script {
+        hold: "5s".parse().unwrap(),
+        mix: "completed=1".parse().unwrap(),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    world.account_lines = 40;
+    let settings = [(Setting::Rate, "max"), (Setting::Lines, "40")];
+    let campaign = world.campaign("leads", 0..400, &settings);
+    world.start(campaign, RunLimits::default());
+    world.run_for(MINUTE / 4);
+    // All lines are taken at once as soon as their calls end, and every reply to these is lost.
+    meet(&mut world, "503-placed=100%");
+    let before = world.posts.len();
+    while world.posts.len() < before + 10 {
+        world.run_for(Duration::from_millis(1));
+    }
+    meet(&mut world, "");
+    let lost = world.posts.len();
+    let healed = world.time();
+    while world.posts.len() == lost {
+        world.run_for(Duration::from_millis(100));
+    }
+    let waited = world.posts[lost].at.duration_since(healed).as_secs();
+    assert!(waited < 5, "{waited} s until a call is tried");
     world.run();
     assert_eq!(world.posts.len(), 400);
     outside::nobody_is_rung_too_often(&world, 1);
