@@ -62,7 +62,7 @@ const FAULTS: [(&str, &str); 14] = [
 /// What every second batch says besides, so that there is a way back from a doubt to another call.
 const REDIAL: &str = "--redial-if-proven-not-placed";
 
-const START: &str = "start leads --rate max --allowance max --lines 40 --hours 00:00-24:00 \
+const START: &str = "start leads --rate max --lines 40 --hours 00:00-24:00 \
                      --retries 1 --retry-on busy --retry-after 1s --ring 5s --talk-limit 5s";
 
 /// Done, stopped with contacts left, only doubts, trouble with the provider: each is a reason to start again.
@@ -350,8 +350,12 @@ fn people(violations: &[Violation], rules: &[Rule]) -> usize {
 }
 
 /// Shortens the waits for replies and evidence, as is permitted where the other end is on this machine.
+///
+/// The allowance is for `settle`, which has no flag for it: settling again and again uses up that of a minute, and waits
+/// for the rest of it.
 fn be_impatient(folder: &mut Folder) {
     for (name, value) in [
+        ("EXOCAMP_ALLOWANCE", "max"),
         ("EXOCAMP_REPLY_TIMEOUT", "1s"),
         ("EXOCAMP_QUEUE_ALLOWANCE", "1s"),
         ("EXOCAMP_RECORD_LAG", "1s"),
