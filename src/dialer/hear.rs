@@ -379,7 +379,12 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
             (Some(started), Some(ended)) => Duration::try_from(ended.duration_since(started)).ok(),
             _ => None,
         };
-        scene.typical_call = Some(tracking::learn(scene.typical_call, age, reported));
+        let ran = scene.now.wall.duration_since(scene.run.began.wall);
+        let was_watched = Duration::try_from(ran).is_ok_and(|ran| age <= ran);
+        // Nobody knows when a call ended that nobody has looked at; the provider itself says so minutes later.
+        if was_watched || reported.is_some() || scene.typical_call.is_none() {
+            scene.typical_call = Some(tracking::learn(scene.typical_call, age, reported));
+        }
     }
     Ok(())
 }

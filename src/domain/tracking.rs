@@ -36,7 +36,8 @@ pub fn next_look(age: Duration, typical: Option<Duration>) -> Duration {
 /// Returns the typical length of a call, after another one was seen to have ended at this age.
 ///
 /// `reported` is the length that Exotel gives, in whole seconds: the age at which the end was noticed can be late by a
-/// look's interval, and is held against it.
+/// look's interval, and is held against it. Without it the age may be that of a night in which the machine slept; what
+/// is longer than the longest interval needs teaches nothing.
 pub fn learn(
     typical: Option<Duration>,
     noticed_at_age: Duration,
@@ -45,7 +46,7 @@ pub fn learn(
     let second = Duration::from_secs(1);
     let length = match reported {
         Some(reported) => noticed_at_age.clamp(reported.saturating_sub(second), reported + second),
-        None => noticed_at_age,
+        None => noticed_at_age.min(LONGEST * 7 / 3),
     };
     match typical {
         Some(typical) => (typical * 7 + length) / 8,
@@ -102,6 +103,16 @@ mod tests {
             .map(|seconds| look_until_ended(Duration::from_secs(seconds), typical).0)
             .sum();
         assert!(f64::from(looks) / 73.0 <= 3.0, "{looks} looks at 73 calls");
+    }
+
+    #[test]
+    fn a_night_without_looks_is_soon_forgotten() {
+        let mut typical = learn(None, Duration::from_secs(8 * 3600), None);
+        assert_eq!(next_look(Duration::from_secs(1), Some(typical)), LONGEST);
+        for _ in 0..25 {
+            typical = learn(Some(typical), Duration::from_secs(2), None);
+        }
+        assert!(typical < Duration::from_secs(5), "{typical:?}");
     }
 
     #[test]

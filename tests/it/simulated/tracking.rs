@@ -9,7 +9,7 @@ use exocamp::domain::plan::Limit;
 use exocamp::sandbox::Script;
 
 use crate::support::outside;
-use crate::support::world::World;
+use crate::support::world::{EndTimes, World};
 
 #[test]
 fn outcomes_cost_few_look_ups_where_lines_are_the_limit() {
@@ -103,4 +103,27 @@ fn until_a_call_has_ended_every_call_is_asked_about_in_its_turn() {
     // The first twenty may be the longest: an end among the others must not go unseen.
     assert_eq!(world.asked_about.len(), 50);
     assert!(world.look_ups <= 15, "{} look-ups", world.look_ups);
+}
+
+#[test]
+fn a_night_without_looks_is_not_taken_for_the_length_of_calls() {
+    let script = Script {
+        hold: "2s".parse().unwrap(),
+        mix: "completed=1".parse().unwrap(),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    world.end_times = EndTimes::Later;
+    let settings = [(Setting::Rate, "max"), (Setting::Lines, "10")];
+    let campaign = world.campaign("leads", 0..400, &settings);
+    world.start(campaign, RunLimits::default());
+    world.run_for(Duration::from_secs(30));
+    let before = world.posts.len();
+    world.forget();
+    world.sleep(Duration::from_secs(5 * 3600));
+    world.start(campaign, RunLimits::default());
+    world.run_for(Duration::from_secs(30));
+    // As many as in the first half minute, in which it was learnt what calls last.
+    let called = world.posts.len() - before;
+    assert!(called * 10 >= before * 9, "{before} before, {called} after");
 }

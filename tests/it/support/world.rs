@@ -74,6 +74,14 @@ pub(crate) enum Searches {
     Unreadable,
 }
 
+/// Whether the provider says when a call ended as soon as it says that it has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EndTimes {
+    AtOnce,
+    /// As Exotel's often do, they come minutes later: too late for these stories.
+    Later,
+}
+
 /// Dies after this turn's commit, when so many of its effects were performed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cut {
@@ -145,6 +153,7 @@ pub(crate) struct World {
     pub(crate) latency_ms: Range<u64>,
     pub(crate) network: Network,
     pub(crate) searches: Searches,
+    pub(crate) end_times: EndTimes,
     /// How far the provider's clock is ahead.
     pub(crate) provider_is_ahead: SignedDuration,
     /// How often the runs look whether another terminal has changed something; the jumps are not cut short without it.
@@ -197,6 +206,7 @@ impl World {
             latency_ms: 5..200,
             network: Network::Works,
             searches: Searches::Work,
+            end_times: EndTimes::AtOnce,
             provider_is_ahead: SignedDuration::ZERO,
             looks_up_every: None,
             cut: None,

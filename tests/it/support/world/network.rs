@@ -11,7 +11,7 @@ use exocamp::sandbox::{self, Cursor, Exchange, GetTrouble, ListFilter, Order, Re
 use exocamp::store::attempts::AttemptId;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Item, Network, Post, Searches, World};
+use super::{EndTimes, Item, Network, Post, Searches, World};
 use crate::support::phones;
 
 impl World {
@@ -52,7 +52,11 @@ impl World {
                     ..ListFilter::default()
                 };
                 let (answer, after) = self.list(&filter);
-                let answer = answer.map(|page| page.rows.iter().map(phones::report).collect());
+                let mut answer: Answer<Vec<_>> =
+                    answer.map(|page| page.rows.iter().map(phones::report).collect());
+                if let (EndTimes::Later, Ok(reports)) = (self.end_times, &mut answer) {
+                    reports.iter_mut().for_each(|report| report.ended_at = None);
+                }
                 let asked = calls;
                 (Event::Listed { asked, answer }, after)
             }
