@@ -17,6 +17,8 @@ mod provider;
 mod refusals;
 mod rehearsal;
 mod retries;
+mod run;
+mod schedule;
 mod secrets;
 mod signals;
 mod start;

@@ -9,9 +9,16 @@ use crate::support::process::{Ran, Running};
 
 const README: &str = include_str!("../../../README.md");
 
-/// Runs the README's line for a folder: no terminal, another working folder, and almost no environment.
-fn as_cron_does(folder: &Path) -> Ran {
-    let is_line = |line: &&str| line.starts_with("*/5 ");
+/// The README's line for one campaign.
+const ONE: &str = "*/5 ";
+
+/// The README's line for all campaigns of a folder.
+const ALL: &str = "* * * * * ";
+
+/// Runs the README's line that begins like this for a folder: no terminal, another working folder, and almost no
+/// environment.
+fn as_cron_does(folder: &Path, beginning: &str) -> Ran {
+    let is_line = |line: &&str| line.starts_with(beginning);
     let line = README
         .lines()
         .find(is_line)
@@ -55,18 +62,42 @@ fn the_readmes_crontab_line_calls_everybody_and_says_nothing_while_all_is_well()
         "start contacts --hours 00:00-24:00 --rate max --retries 1 --retry-after 1h --max-calls 1";
     folder.run(first).exits(3);
 
-    let ran = as_cron_does(folder.path()).exits(3);
+    let ran = as_cron_does(folder.path(), ONE).exits(3);
     assert_eq!(
         (ran.stdout.as_str(), ran.stderr.as_str()),
         ("", ""),
         "a retry that is not due is no trouble"
     );
     assert_eq!(rung_once(&exotel.ledger()).len(), 4);
-    let ran = as_cron_does(folder.path()).exits(3);
+    let ran = as_cron_does(folder.path(), ONE).exits(3);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
     let status = folder.status("contacts");
     assert_eq!(status["counts"]["completed"], 3);
     assert_eq!(status["counts"]["pending"], 1);
+}
+
+#[test]
+fn the_readmes_line_for_all_campaigns_beside_a_long_run_is_silent_and_calls_nobody_twice() {
+    let exotel = Exotel::start("--hold 2s --mix completed=1");
+    let mut folder = Folder::new();
+    folder.unset("EXOCAMP_USER");
+    let settings: String = exotel
+        .environment()
+        .map(|(name, value)| format!("{name}='{value}'\n"))
+        .collect();
+    folder.write(".env", &settings);
+    folder.write("contacts.csv", &people(0..20));
+    folder.run("import contacts.csv").exits(0);
+    let running = folder.spawn("start contacts --hours 00:00-24:00 --rate 5/s --allowance max");
+    for minute in 1..=5 {
+        exotel.has_accepted(minute * 3);
+        let ran = as_cron_does(folder.path(), ALL).exits(0);
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    }
+    running.end().exits(0);
+    let ran = as_cron_does(folder.path(), ALL).exits(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    assert_eq!(rung_once(&exotel.ledger()).len(), 20);
 }
 
 #[test]
@@ -83,10 +114,10 @@ fn a_crontab_line_is_silent_about_a_campaign_that_is_done_or_running() {
     folder.run("import contacts.csv").exits(0);
     let running = folder.spawn("start contacts --hours 00:00-24:00");
     exotel.has_accepted(1);
-    let ran = as_cron_does(folder.path()).exits(0);
+    let ran = as_cron_does(folder.path(), ONE).exits(0);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
     running.end().exits(0);
-    let ran = as_cron_does(folder.path()).exits(0);
+    let ran = as_cron_does(folder.path(), ONE).exits(0);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
     assert_eq!(exotel.ledger().len(), 1);
 }

@@ -220,7 +220,8 @@ impl Folder {
         });
     }
 
-    fn change(
+    /// Changes a campaign as another process does.
+    pub(crate) fn change(
         &self,
         campaign: &str,
         change: impl FnOnce(&Tx<'_>, CampaignId) -> Result<(), StoreError>,
