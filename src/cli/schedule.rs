@@ -48,7 +48,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Schedule) -> Result<Exit, 
                     "has nobody to call"
                 };
                 let message = format!("campaign `{name}` {why}");
-                return Err(Failure::new(Exit::Usage, message));
+                Err(Failure::new(Exit::Usage, message))
             }
             Some(at) => {
                 schedules::make(tx, campaign.id, at, not_after, workspace.owner(), now)?;
