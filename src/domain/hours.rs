@@ -1,14 +1,25 @@
 //! Calling hours: may anybody be rung now, until when, and when next.
 //!
 //! All hours are Indian Standard Time, the recipients' own zone, whatever zone the machine is set to.
+//!
+//! # The end guard
+//!
+//! Whoever is rung right before closing is on the phone after it. So nobody new is rung in the last five minutes, and
+//! not in the second half of a stretch shorter than ten. A stretch is all that is open without a gap: where the next
+//! band adjoins, also across midnight (`18:00-24:00,00:00-06:00` on two open days), nothing closes and there is no guard.
+//! Neither is there one at the end of a day that is open throughout: such hours name no closing.
+//!
+//! [`Calendar`] answers with the guard taken off already: its closing is when the last person may be rung, and nobody who
+//! asks it needs to know more.
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::str::FromStr;
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 /// Indian Standard Time: +05:30 the whole year.
 pub fn indian_time() -> TimeZone {
@@ -29,6 +40,9 @@ pub struct Hours {
 }
 
 const DAY: u16 = 24 * 60;
+
+/// Nobody new is rung in so many seconds before closing.
+const GUARD: i64 = 5 * 60;
 
 impl Default for Hours {
     fn default() -> Self {
@@ -221,6 +235,17 @@ impl FromStr for Days {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Holidays(BTreeSet<Date>);
 
+impl Holidays {
+    /// Returns the holidays on these dates.
+    pub fn on(dates: impl IntoIterator<Item = Date>) -> Self {
+        Self(dates.into_iter().collect())
+    }
+
+    fn first_after(&self, date: Date) -> Option<Date> {
+        self.0.range((Excluded(date), Unbounded)).next().copied()
+    }
+}
+
 impl fmt::Display for Holidays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
@@ -236,6 +261,15 @@ impl fmt::Display for Holidays {
 #[error("`{0}` is no date; write for example `2026-01-26,2026-08-15`, or `none`")]
 pub struct NotADate(pub String);
 
+/// Reads one date such as `2026-01-26`.
+///
+/// # Errors
+/// When the text is anything else, though a date could be made out in it.
+pub fn parse_date(text: &str) -> Result<Date, NotADate> {
+    let date = (text.len() == 10).then(|| text.parse().ok()).flatten();
+    date.ok_or_else(|| NotADate(text.to_owned()))
+}
+
 impl FromStr for Holidays {
     type Err = NotADate;
 
@@ -243,9 +277,8 @@ impl FromStr for Holidays {
         if text.trim() == "none" {
             return Ok(Self::default());
         }
-        let date = |word: &str| word.trim().parse().map_err(|_| NotADate(word.to_owned()));
         text.split(',')
-            .map(date)
+            .map(|word| parse_date(word.trim()))
             .collect::<Result<_, _>>()
             .map(Self)
     }
@@ -263,35 +296,48 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// Returns whether people may be rung at this moment; the closing minute itself is closed.
+    /// Returns whether somebody may be rung at this moment; the moment of closing itself is closed.
     pub fn is_open(&self, at: Timestamp) -> bool {
         self.closes_at(at).is_some()
     }
 
-    /// Returns when the band that is open now closes; `None` when closed. Bands that meet at midnight are one.
+    /// Returns from when on nobody is rung any more; `None` when that is so already, [`Timestamp::MAX`] when never.
     pub fn closes_at(&self, at: Timestamp) -> Option<Timestamp> {
-        let mut end = self.band_end(at)?;
-        // A day that is open throughout runs on into the next; seven of them never close, so a week is enough.
-        for _ in 0..8 {
-            match self.band_end(end) {
-                Some(later) => end = later,
-                None => break,
-            }
+        let today = at.to_zoned(indian_time()).date();
+        let (from, until) = self.band_at(today, at)?;
+        if self.hours.are_always() {
+            let closed = self.first_closed_after(today);
+            return Some(closed.map_or(Timestamp::MAX, |date| moment(date, 0)));
         }
-        Some(end)
+        // A day has gaps, so no stretch goes through more than one midnight.
+        let (mut length, mut closing) = (until - from, moment(today, until));
+        if until == DAY
+            && let Some((date, until)) = self.morning_after(today)
+        {
+            length += until;
+            closing = moment(date, until);
+        }
+        if from == 0 {
+            length += self.evening_before(today).unwrap_or_default();
+        }
+        let half = i64::from(length) * 60 / 2;
+        let last = closing - SignedDuration::from_secs(half.min(GUARD));
+        (at < last).then_some(last)
     }
 
-    /// Returns the next moment, `at` included, when people may be rung.
+    /// Returns the next moment, `at` included, when somebody may be rung.
     pub fn next_opening(&self, at: Timestamp) -> Option<Timestamp> {
         if self.is_open(at) {
             return Some(at);
         }
-        let zone = indian_time();
-        let mut date = at.to_zoned(zone).date();
-        for _ in 0..8 {
-            if self.days.includes(date.weekday()) {
+        let mut date = at.to_zoned(indian_time()).date();
+        // Any seven dates have an open weekday among them, and no more of those are holidays than there are holidays.
+        for _ in 0..7 * (self.holidays.0.len() + 2) {
+            if self.opens_on(date) {
                 let openings = self.hours.bands.iter().map(|(from, _)| moment(date, *from));
-                if let Some(opening) = openings.into_iter().find(|opening| *opening > at) {
+                // A few minutes after midnight may belong to the guard of the evening before.
+                let opening = openings.filter(|opening| *opening > at);
+                if let Some(opening) = opening.into_iter().find(|opening| self.is_open(*opening)) {
                     return Some(opening);
                 }
             }
@@ -300,17 +346,39 @@ impl Calendar {
         None
     }
 
-    fn band_end(&self, at: Timestamp) -> Option<Timestamp> {
-        let date = at.to_zoned(indian_time()).date();
-        if !self.days.includes(date.weekday()) {
+    fn opens_on(&self, date: Date) -> bool {
+        self.days.includes(date.weekday()) && !self.holidays.0.contains(&date)
+    }
+
+    /// Returns the band of the date that the moment lies in.
+    fn band_at(&self, date: Date, at: Timestamp) -> Option<(u16, u16)> {
+        if !self.opens_on(date) {
             return None;
         }
-        let band = self
-            .hours
-            .bands
-            .iter()
-            .find(|(from, until)| (moment(date, *from)..moment(date, *until)).contains(&at));
-        band.map(|(_, until)| moment(date, *until))
+        let mut bands = self.hours.bands.iter().copied();
+        bands.find(|(from, until)| (moment(date, *from)..moment(date, *until)).contains(&at))
+    }
+
+    /// Returns the next date, and until when it is open from its midnight on.
+    fn morning_after(&self, date: Date) -> Option<(Date, u16)> {
+        let next = date.tomorrow().ok().filter(|next| self.opens_on(*next))?;
+        let (from, until) = self.hours.bands.first()?;
+        (*from == 0).then_some((next, *until))
+    }
+
+    /// Returns for how long the date before was open up to its last midnight.
+    fn evening_before(&self, date: Date) -> Option<u16> {
+        let before = date.yesterday().ok()?;
+        let (from, until) = self.hours.bands.last()?;
+        (self.opens_on(before) && *until == DAY).then_some(DAY - from)
+    }
+
+    /// Returns the first date after this one on which nobody is rung.
+    fn first_closed_after(&self, date: Date) -> Option<Date> {
+        let week = date.series(1.day()).skip(1).take(7);
+        let closed = week.into_iter().find(|date| !self.opens_on(*date));
+        // Whoever calls on each day of the week rests on holidays only.
+        closed.or_else(|| self.holidays.first_after(date))
     }
 }
 
@@ -343,24 +411,116 @@ mod tests {
         }
     }
 
+    const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+    fn without(calendar: Calendar, holidays: &str) -> Calendar {
+        Calendar {
+            holidays: holidays.parse().unwrap(),
+            ..calendar
+        }
+    }
+
+    /// Fails unless the calendar opens or closes at each of these moments, and not a second earlier or later.
+    #[track_caller]
+    fn assert_turns(calendar: &Calendar, turns: &[(&str, bool)]) {
+        for (time, open) in turns {
+            let time = at(time);
+            assert_eq!(calendar.is_open(time - SECOND), !open, "before {time}");
+            assert_eq!(calendar.is_open(time), *open, "at {time}");
+            assert_eq!(calendar.is_open(time + SECOND), *open, "after {time}");
+        }
+    }
+
+    /// Fails unless all of these moments and the seconds around them are as said.
+    #[track_caller]
+    fn assert_all(calendar: &Calendar, times: &[&str], open: bool) {
+        for time in times.iter().map(|time| at(time)) {
+            for time in [time - SECOND, time, time + SECOND] {
+                assert_eq!(calendar.is_open(time), open, "{time}");
+            }
+        }
+    }
+
     // 2026-03-02 is a Monday.
     #[test]
     fn each_boundary_holds_to_the_second() {
         let calendar = calendar("09:00-13:00,15:30-21:00", "mon-sat");
-        for (time, open) in [
-            ("2026-03-02T08:59:59", false),
+        let turns = [
             ("2026-03-02T09:00:00", true),
-            ("2026-03-02T12:59:59", true),
-            ("2026-03-02T13:00:00", false),
-            ("2026-03-02T15:29:59", false),
+            ("2026-03-02T12:55:00", false),
             ("2026-03-02T15:30:00", true),
-            ("2026-03-02T20:59:59", true),
-            ("2026-03-02T21:00:00", false),
-            ("2026-03-07T10:00:00", true),
-            ("2026-03-08T10:00:00", false),
+            ("2026-03-02T20:55:00", false),
+            ("2026-03-07T09:00:00", true),
+            ("2026-03-07T20:55:00", false),
+        ];
+        assert_turns(&calendar, &turns);
+        let closed = [
+            "2026-03-02T00:00:00",
+            "2026-03-02T13:00:00",
+            "2026-03-02T21:00:00",
+            "2026-03-08T00:00:00",
+            "2026-03-08T09:00:00",
+            "2026-03-08T20:55:00",
+        ];
+        assert_all(&calendar, &closed, false);
+        let noon = at("2026-03-02T12:00:00");
+        assert_eq!(calendar.closes_at(noon), Some(at("2026-03-02T12:55:00")));
+        assert_eq!(calendar.closes_at(at("2026-03-02T12:55:00")), None);
+    }
+
+    #[test]
+    fn a_short_band_opens_for_its_first_half() {
+        for (hours, closing) in [
+            ("10:00-10:01", "2026-03-02T10:00:30"),
+            ("10:00-10:09", "2026-03-02T10:04:30"),
+            ("10:00-10:10", "2026-03-02T10:05:00"),
+            ("10:00-10:11", "2026-03-02T10:06:00"),
         ] {
-            assert_eq!(calendar.is_open(at(time)), open, "{time}");
+            let calendar = calendar(hours, "mon-sun");
+            assert_turns(
+                &calendar,
+                &[("2026-03-02T10:00:00", true), (closing, false)],
+            );
         }
+    }
+
+    #[test]
+    fn bands_that_meet_at_midnight_are_one_where_both_days_are_open() {
+        let night = calendar("18:00-24:00,00:00-06:00", "mon,tue");
+        let turns = [
+            // Sunday is closed, so Monday begins at its midnight; Wednesday is, so Tuesday ends before its own.
+            ("2026-03-02T00:00:00", true),
+            ("2026-03-02T05:55:00", false),
+            ("2026-03-02T18:00:00", true),
+            ("2026-03-03T05:55:00", false),
+            ("2026-03-03T23:55:00", false),
+        ];
+        assert_turns(&night, &turns);
+        let joined = ["2026-03-02T23:55:00", "2026-03-03T00:00:00"];
+        assert_all(&night, &joined, true);
+        assert_all(&night, &["2026-03-04T00:00:00"], false);
+        let evening = at("2026-03-02T20:00:00");
+        assert_eq!(night.closes_at(evening), Some(at("2026-03-03T05:55:00")));
+
+        // A holiday takes the join away on either side of it.
+        let night = without(night, "2026-03-03");
+        assert_turns(&night, &[("2026-03-02T23:55:00", false)]);
+        assert_all(&night, &["2026-03-03T00:00:00"], false);
+    }
+
+    #[test]
+    fn a_few_minutes_beyond_midnight_have_the_guard_of_the_whole_night() {
+        let calendar = calendar("23:00-24:00,00:00-00:04", "mon-sun");
+        assert_turns(&calendar, &[("2026-03-02T23:59:00", false)]);
+        let midnight = at("2026-03-03T00:00:00");
+        assert!(!calendar.is_open(midnight));
+        let next = calendar.next_opening(at("2026-03-02T23:59:30"));
+        assert_eq!(next, Some(at("2026-03-03T23:00:00")));
+        // Both parts count for how short the stretch is.
+        let short = super::tests::calendar("23:57-24:00,00:00-00:01", "mon-sun");
+        assert_turns(&short, &[("2026-03-02T23:57:00", true)]);
+        assert_turns(&short, &[("2026-03-02T23:59:00", false)]);
+        assert_all(&short, &["2026-03-03T00:00:00"], false);
     }
 
     #[test]
@@ -369,7 +529,9 @@ mod tests {
         for (time, opening) in [
             ("2026-03-02T03:00:00", "2026-03-02T09:00:00"),
             ("2026-03-02T10:00:00", "2026-03-02T10:00:00"),
+            ("2026-03-02T12:55:00", "2026-03-02T15:30:00"),
             ("2026-03-02T13:00:00", "2026-03-02T15:30:00"),
+            ("2026-03-02T20:56:00", "2026-03-03T09:00:00"),
             ("2026-03-02T21:00:00", "2026-03-03T09:00:00"),
             ("2026-03-07T22:00:00", "2026-03-09T09:00:00"),
         ] {
@@ -378,16 +540,71 @@ mod tests {
     }
 
     #[test]
-    fn hours_that_never_close_do_not_close_at_midnight() {
+    fn a_holiday_is_closed_from_its_first_second_to_its_last() {
+        let always = without(calendar("00:00-24:00", "mon-sun"), "2026-03-04,2026-03-06");
+        let turns = [
+            ("2026-03-04T00:00:00", false),
+            ("2026-03-05T00:00:00", true),
+            ("2026-03-06T00:00:00", false),
+            ("2026-03-07T00:00:00", true),
+        ];
+        assert_turns(&always, &turns);
+        for (time, closing) in [
+            ("2026-01-01T12:00:00", at("2026-03-04T00:00:00")),
+            ("2026-03-05T12:00:00", at("2026-03-06T00:00:00")),
+            ("2026-03-07T12:00:00", Timestamp::MAX),
+        ] {
+            assert_eq!(always.closes_at(at(time)), Some(closing), "{time}");
+        }
+        let day = without(calendar("09:00-21:00", "mon-sun"), "2026-03-04");
+        let closed = ["2026-03-04T09:00:00", "2026-03-04T20:55:00"];
+        assert_all(&day, &closed, false);
+        let next = day.next_opening(at("2026-03-03T20:55:00"));
+        assert_eq!(next, Some(at("2026-03-05T09:00:00")));
+    }
+
+    #[test]
+    fn an_opening_is_found_after_however_long_a_run_of_holidays() {
+        let first: Date = "2026-03-02".parse().unwrap();
+        for days in [1, 30, 400, 1500] {
+            let holidays = Holidays::on(first.series(1.day()).take(days));
+            // The 6th of April 2030 is a Saturday, and the run may end on any day.
+            let calendar = Calendar {
+                holidays,
+                ..calendar("09:00-21:00", "sat")
+            };
+            let opening = calendar.next_opening(at("2026-03-02T10:00:00")).unwrap();
+            let after = first.series(1.day()).skip(days);
+            let date = after
+                .into_iter()
+                .find(|date| date.weekday() == Weekday::Saturday);
+            assert_eq!(opening, moment(date.unwrap(), 9 * 60), "{days} days");
+        }
+        let never = Calendar {
+            hours: Hours::never(),
+            ..Calendar::default()
+        };
+        assert_eq!(never.next_opening(at("2026-03-02T10:00:00")), None);
+    }
+
+    #[test]
+    fn a_day_that_is_open_throughout_has_no_guard_and_hours_that_never_close_do_not_close_at_midnight()
+     {
         let always = calendar("00:00-24:00", "mon-sun");
         assert!(always.hours.are_always());
-        let closing = always.closes_at(at("2026-03-02T23:59:59")).unwrap();
-        assert!(closing > at("2026-03-09T00:00:00"));
+        let night = at("2026-03-02T23:59:59");
+        assert_eq!(always.closes_at(night), Some(Timestamp::MAX));
         let weekdays = calendar("00:00-24:00", "mon-fri");
+        let saturday = at("2026-03-07T00:00:00");
         assert_eq!(
             weekdays.closes_at(at("2026-03-02T12:00:00")),
-            Some(at("2026-03-07T00:00:00"))
+            Some(saturday)
         );
+        assert_turns(&weekdays, &[("2026-03-07T00:00:00", false)]);
+        assert_turns(&weekdays, &[("2026-03-09T00:00:00", true)]);
+        // Typed as two bands they are the same hours.
+        let halves = calendar("00:00-12:00,12:00-24:00", "mon-fri");
+        assert_eq!(halves, weekdays);
     }
 
     #[test]
@@ -421,20 +638,97 @@ mod tests {
         assert!("mon-funday".parse::<Days>().is_err());
     }
 
+    /// Bands, days and holidays within these two weeks from Monday, the 2nd of March 2026.
+    fn calendars() -> impl Strategy<Value = Calendar> {
+        let edge = prop_oneof![3 => 0..=DAY, 1 => Just(0), 1 => Just(DAY), 1 => 0..12_u16, 1 => DAY - 12..=DAY];
+        let edges = proptest::collection::btree_set(edge, 2..8);
+        let hours = edges.prop_map(|edges| {
+            let edges: Vec<_> = edges.into_iter().collect();
+            Hours {
+                bands: edges
+                    .chunks_exact(2)
+                    .map(|band| (band[0], band[1]))
+                    .collect(),
+            }
+        });
+        let days = proptest::array::uniform7(proptest::bool::weighted(0.8));
+        let days = days.prop_filter("a day is open", |open| open.contains(&true));
+        let monday: Date = "2026-03-02".parse().unwrap();
+        let holidays = proptest::collection::btree_set(0..14_i64, 0..5);
+        (hours, days, holidays).prop_map(move |(hours, open, holidays)| Calendar {
+            hours,
+            days: Days { open },
+            holidays: Holidays::on(holidays.into_iter().map(|day| monday + day.days())),
+        })
+    }
+
+    /// Whether the moment is within the hours, days and holidays as they are written, the guard aside.
+    fn is_within(calendar: &Calendar, at: Timestamp) -> bool {
+        let at = at.to_zoned(indian_time());
+        let minute = i16::from(at.hour()) * 60 + i16::from(at.minute());
+        let mut bands = calendar.hours.bands.iter();
+        bands.any(|(from, until)| (*from..*until).contains(&minute.unsigned_abs()))
+            && calendar.days.includes(at.weekday())
+            && !calendar.holidays.0.contains(&at.date())
+    }
+
+    /// The guard as its rule reads, minute by minute: the seconds before this closing in which nobody is rung.
+    fn guard_before(calendar: &Calendar, closing: Timestamp) -> i64 {
+        let minute = SignedDuration::from_mins(1);
+        let minutes = (1..=i64::from(DAY)).take_while(|back| {
+            let back = i32::try_from(*back).unwrap();
+            is_within(calendar, closing - minute * back)
+        });
+        match minutes.count() {
+            // Midnight to midnight.
+            1440 if closing.to_zoned(indian_time()).time() == jiff::civil::Time::midnight() => 0,
+            open => 300.min(30 * i64::try_from(open).unwrap()),
+        }
+    }
+
     proptest! {
         #[test]
-        fn an_opening_is_open_and_the_second_before_it_is_not(second in 0_i64..31_536_000, from in 0_u16..1439) {
-            let hours = Hours { bands: vec![(from, from + 1)] };
-            let calendar = Calendar { hours, days: "mon,thu".parse().unwrap(), ..Calendar::default() };
-            let time = Timestamp::from_second(1_770_000_000 + second).unwrap();
+        fn nobody_is_rung_but_within_the_bands_on_open_days_and_before_the_guard(
+            calendar in calendars(), second in 0_i64..14 * 86_400,
+        ) {
+            let time = at("2026-03-02T00:00:00") + SignedDuration::from_secs(second);
+            let within = is_within(&calendar, time);
+            let ahead = (1..=300_i64).map(|ahead| time + SignedDuration::from_secs(ahead));
+            let closing = ahead.into_iter().find(|ahead| !is_within(&calendar, *ahead));
+            let guarded = closing.is_some_and(|closing| {
+                closing.duration_since(time).as_secs() <= guard_before(&calendar, closing)
+            });
+            prop_assert_eq!(calendar.is_open(time), within && !guarded);
+        }
+
+        #[test]
+        fn an_opening_is_open_and_the_second_before_it_is_not(
+            calendar in calendars(), second in 0_i64..14 * 86_400,
+        ) {
+            let time = at("2026-03-02T00:00:00") + SignedDuration::from_secs(second);
             let opening = calendar.next_opening(time).unwrap();
             prop_assert!(calendar.is_open(opening));
             if opening > time {
-                prop_assert!(!calendar.is_open(opening - 1.second()));
+                prop_assert!(!calendar.is_open(time));
+                prop_assert!(!calendar.is_open(opening - SECOND));
+                let between = time + opening.duration_since(time) / 2;
+                prop_assert!(!calendar.is_open(between), "{} comes first", between);
             }
-            let closing = calendar.closes_at(opening).unwrap();
-            prop_assert!(!calendar.is_open(closing));
-            prop_assert!(calendar.is_open(closing - 1.second()));
+        }
+
+        #[test]
+        fn a_closing_is_closed_and_all_up_to_it_is_open(
+            calendar in calendars(), second in 0_i64..14 * 86_400, share in 0_i32..100,
+        ) {
+            let time = at("2026-03-02T00:00:00") + SignedDuration::from_secs(second);
+            let closing = calendar.closes_at(time);
+            prop_assert_eq!(closing.is_some(), calendar.is_open(time));
+            if let Some(closing) = closing.filter(|closing| *closing < Timestamp::MAX) {
+                prop_assert!(!calendar.is_open(closing));
+                prop_assert!(calendar.is_open(closing - SECOND));
+                let between = time + closing.duration_since(time) / 100 * share;
+                prop_assert!(calendar.is_open(between), "{}", between);
+            }
         }
     }
 }
