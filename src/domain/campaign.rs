@@ -323,6 +323,32 @@ impl Policy {
         }
     }
 
+    /// Returns whether the settings make sense together; each was found to fit by itself when it was set.
+    ///
+    /// Hours that nobody has set are cut to the purpose's own by [`Self::calendar`], and are no mistake.
+    ///
+    /// # Errors
+    /// When they do not; the text says what to change.
+    pub fn check(&self) -> Result<(), SettingError> {
+        let hours = &self.asked_calendar.hours;
+        if let Some(outer) = self.purpose.outer_hours()
+            && *hours != Hours::default()
+            && !hours.lie_within(&outer)
+        {
+            let purpose = self.purpose;
+            return Err(SettingError(format!(
+                "the hours `{hours}` go beyond {outer}, outside which nobody is called for the purpose `{purpose}` and \
+                 which nothing overrides; set hours within them, or another purpose if it is another"
+            )));
+        }
+        if self.budget.is_some() && self.tariff.is_none() {
+            return Err(SettingError(
+                "a budget needs a tariff to be kept; set one, for example `0.60/min`, or the budget to `none`".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Changes one setting to the value that the text names.
     ///
     /// # Errors
@@ -562,6 +588,47 @@ mod tests {
         }
         assert_eq!(policy, before);
         assert!("colour".parse::<Setting>().is_err());
+    }
+
+    #[test]
+    fn hours_that_were_set_beyond_those_of_the_purpose_are_refused_and_the_default_ones_are_cut() {
+        for (purpose, hours, fits) in [
+            ("service", "00:00-24:00", true),
+            ("transactional", "05:00-23:00", true),
+            ("promotional", "09:00-21:00", true),
+            ("promotional", "10:00-12:00,20:00-21:00", true),
+            ("promotional", "08:59-21:00", false),
+            ("promotional", "09:00-21:01", false),
+            ("promotional", "00:00-24:00", false),
+            ("collections", "08:00-19:00", true),
+            // The default, set or not.
+            ("collections", "09:00-21:00", true),
+            ("collections", "08:00-12:00,18:00-19:01", false),
+            ("collections", "19:00-20:00", false),
+        ] {
+            let mut policy = Policy::default();
+            policy.set(Setting::Purpose, purpose).unwrap();
+            assert_eq!(policy.check(), Ok(()), "{purpose}");
+            policy.set(Setting::Hours, hours).unwrap();
+            assert_eq!(policy.check().is_ok(), fits, "{purpose} {hours}");
+            if let Err(error) = policy.check() {
+                let said = error.to_string();
+                assert!(said.contains(hours) && said.contains("set hours"), "{said}");
+            }
+        }
+        let mut collections = Policy::default();
+        collections.set(Setting::Purpose, "collections").unwrap();
+        assert_eq!(collections.calendar().hours.to_string(), "09:00-19:00");
+    }
+
+    #[test]
+    fn a_budget_without_a_tariff_is_refused() {
+        let mut policy = Policy::default();
+        policy.set(Setting::Budget, "5000").unwrap();
+        let said = policy.check().unwrap_err().to_string();
+        assert!(said.contains("0.60/min"), "{said}");
+        policy.set(Setting::Tariff, "0.60/min").unwrap();
+        assert_eq!(policy.check(), Ok(()));
     }
 
     #[test]

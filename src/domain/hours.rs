@@ -86,6 +86,11 @@ impl Hours {
         (!bands.is_empty()).then_some(Self { bands })
     }
 
+    /// Returns whether nothing of these hours is outside the others.
+    pub(super) fn lie_within(&self, outer: &Self) -> bool {
+        self.within(outer).is_some_and(|both| both == *self)
+    }
+
     /// Returns whether the whole day is open.
     pub fn are_always(&self) -> bool {
         self.bands == [(0, DAY)]
