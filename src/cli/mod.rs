@@ -21,6 +21,7 @@ mod provider;
 mod run;
 mod sandbox;
 mod schedule;
+mod settings;
 mod settle;
 mod start;
 mod status;

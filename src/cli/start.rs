@@ -9,11 +9,12 @@ use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::moment;
 use super::provider::{self, Provider};
+use super::settings;
 use super::view::{clock_time, shown_caller_id};
 use super::workspace::{Workspace, read};
 use crate::dialer::Summary;
 use crate::dialer::run::{Dialling, Task};
-use crate::domain::campaign::{CampaignState, Policy, Setting};
+use crate::domain::campaign::{CampaignState, Policy};
 use crate::domain::ending::{RunLimits, StoppedBecause};
 use crate::domain::report::Counts;
 use crate::sandbox::Script;
@@ -111,7 +112,7 @@ pub(super) fn prepare(
     let now = workspace.clock.wall();
     // In this order, so that the first thing wrong is what is said: usage, campaign, contacts, anything left to do,
     // lock, pause, hours, account.
-    let settings = settings(workspace, args)?;
+    let settings = settings::typed(workspace, &args.settings)?;
     let until = args
         .until
         .as_deref()
@@ -163,13 +164,18 @@ pub(super) fn prepare(
         workspace.ui.note("a person has paused this campaign");
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
     }
-    let closed_before = !policy.calendar().hours.are_always();
+    let policy_before = policy.clone();
     for (key, value) in &settings {
         // Each was found to fit above.
         policy
             .set(*key, value)
             .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     }
+    policy.check().map_err(|error| {
+        let cannot = format!("campaign `{}` cannot be called like this", campaign.name);
+        Failure::new(Exit::Usage, error.to_string()).context(cannot)
+    })?;
+    let closed_before = !policy_before.calendar().hours.are_always();
     let calendar = policy.calendar();
     if closed_before && calendar.hours.are_always() && !workspace.ui.sandbox {
         // Said when it is asked for, not again by every run that cron makes with what is remembered.
@@ -215,28 +221,6 @@ pub(super) fn prepare(
         runtime,
         lock,
     })))
-}
-
-/// Returns the settings that were typed, each of which fits.
-fn settings(workspace: &Workspace, args: &args::Start) -> Result<Vec<(Setting, String)>, Failure> {
-    let mut settings = args.settings.typed();
-    let mut typed = Policy::default();
-    for (key, value) in &settings {
-        typed.set(*key, value).map_err(|error| {
-            Failure::new(Exit::Usage, error.to_string())
-                .context(format!("`--{}` cannot be used", key.as_str()))
-        })?;
-    }
-    if workspace.ui.sandbox {
-        // Pretend phones may ring at night, unless it is the hours that are rehearsed.
-        let any_hour = [(Setting::Hours, "00:00-24:00"), (Setting::Days, "mon-sun")];
-        for (key, value) in any_hour {
-            if !settings.iter().any(|(typed, _)| *typed == key) {
-                settings.push((key, value.to_owned()));
-            }
-        }
-    }
-    Ok(settings)
 }
 
 /// A campaign as it stands.

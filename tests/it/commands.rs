@@ -7,6 +7,7 @@ mod demo;
 mod doubts;
 mod exophones;
 mod fates;
+mod hours;
 mod import;
 mod init;
 mod kill;

@@ -13,7 +13,7 @@ use exocamp::domain::campaign::Setting;
 use exocamp::store::campaigns::{self, CampaignId, PausedBy};
 use exocamp::store::{Store, StoreError, Tx};
 use insta::Settings;
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -284,10 +284,30 @@ pub(crate) fn number(ending: u32) -> String {
 
 /// Returns an hour of the day that neither is now nor will be soon, in Indian time.
 pub(crate) fn closed_hours() -> &'static str {
-    let now = Timestamp::now().in_tz("Asia/Kolkata");
-    if now.expect("that zone is known").hour() < 12 {
+    if indian_now().hour() < 12 {
         "22:00-23:00"
     } else {
         "01:00-02:00"
+    }
+}
+
+/// Returns what the clocks in India show.
+pub(crate) fn indian_now() -> Zoned {
+    let now = Timestamp::now().in_tz("Asia/Kolkata");
+    now.expect("that zone is known")
+}
+
+/// Returns hours that begin and end so many minutes from now: a band, or two that meet at midnight.
+pub(crate) fn hours_from_now(begin: i32, end: i32) -> String {
+    const DAY: i32 = 24 * 60;
+    let now = indian_now();
+    let now = i32::from(now.hour()) * 60 + i32::from(now.minute());
+    let from = (now + begin).rem_euclid(DAY);
+    let until = from + end - begin;
+    let clock = |minute: i32| format!("{:02}:{:02}", minute / 60, minute % 60);
+    if until <= DAY {
+        format!("{}-{}", clock(from), clock(until))
+    } else {
+        format!("{}-24:00,00:00-{}", clock(from), clock(until - DAY))
     }
 }
