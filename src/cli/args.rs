@@ -107,6 +107,8 @@ pub(super) enum Command {
     /// Show the attempts that may or may not have been placed, and decide about them
     #[command(subcommand)]
     Doubts(Doubts),
+    /// Show the rules of calling that exocamp keeps, with source and date
+    Rules,
     /// Tell one person's whole story: which row, dialled when, what came back, what next
     Why(Why),
     /// Accept a database that was put back from a backup or moved to this machine, after an audit; calls nobody
@@ -158,6 +160,9 @@ pub(super) struct Start {
     /// Do not ask before the first call
     #[arg(short, long, help_heading = "This run")]
     pub(super) yes: bool,
+    /// Why a rule is overridden that `exocamp rules` shows as checked; kept with the campaign
+    #[arg(long, value_name = "TEXT", value_parser = a_reason, help_heading = "This run")]
+    pub(super) because: Option<String>,
     /// Leave silently with exit code 0 if the campaign is already running
     #[arg(long, help_heading = "This run")]
     pub(super) skip_if_running: bool,
@@ -498,6 +503,13 @@ pub(super) struct Sandbox {
 fn a_delay(text: &str) -> Result<Duration, String> {
     length(text, Duration::from_millis(1), Duration::from_secs(86_400))
         .map_err(|error| error.to_string())
+}
+
+fn a_reason(text: &str) -> Result<String, String> {
+    let reason = text.trim();
+    (!reason.is_empty())
+        .then(|| reason.to_owned())
+        .ok_or_else(|| "write why, in a few words".to_owned())
 }
 
 fn an_attempt(text: &str) -> Result<i64, String> {

@@ -62,6 +62,7 @@ pub(super) fn run(ui: Ui) -> Result<Exit, Failure> {
             ..Settings::default()
         },
         yes: true,
+        because: None,
         ..args::Start::default()
     };
     let exit = start::run_against(&step, &start, script()?)?;

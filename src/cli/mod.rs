@@ -18,6 +18,7 @@ mod list;
 mod moment;
 mod patience;
 mod provider;
+mod rules;
 mod run;
 mod sandbox;
 mod schedule;
@@ -126,6 +127,7 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(&workspace, args),
         Command::Call(args) => call::run(&workspace, args),
         Command::Doubts(args) => doubts::run(&workspace, args),
+        Command::Rules => rules::run(&workspace),
         Command::Why(args) => why::run(&workspace, args),
         Command::Adopt(args) => adopt::run(&workspace, args),
         Command::Sandbox(args) => sandbox::run(&workspace, args),
@@ -135,7 +137,11 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
 fn refuse_csv_where_there_is_none(command: &Command, format: Format) -> Result<(), Failure> {
     let has_rows = matches!(
         command,
-        Command::List | Command::Status(_) | Command::Demo | Command::Doubts(args::Doubts::List(_))
+        Command::List
+            | Command::Status(_)
+            | Command::Demo
+            | Command::Rules
+            | Command::Doubts(args::Doubts::List(_))
     );
     if format == Format::Csv && !has_rows {
         return Err(

@@ -9,6 +9,7 @@ use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::moment;
 use super::provider::{self, Provider};
+use super::rules::{self, Intended};
 use super::settings;
 use super::view::{clock_time, shown_caller_id};
 use super::workspace::{Workspace, read};
@@ -20,7 +21,7 @@ use crate::domain::report::Counts;
 use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign, PausedBy};
 use crate::store::lock::RunLock;
-use crate::store::{Store, candidates, contacts, copy, doubts, schedules};
+use crate::store::{Store, candidates, contacts, copy, doubts, schedules, steering};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Start) -> Result<Exit, Failure> {
     let script = Script {
@@ -185,6 +186,17 @@ pub(super) fn prepare(
     }
     // Looking for lost calls rings nobody.
     let only_looks = counts.pending + counts.initiated == 0;
+    let overridden = if only_looks || workspace.ui.sandbox {
+        None
+    } else {
+        let intended = Intended {
+            campaign: &campaign,
+            before: &policy_before,
+            policy: &policy,
+            because: args.because.as_deref(),
+        };
+        rules::check_caller_ids(workspace, &mut store, intended)?
+    };
     if !calendar.is_open(now) && !wait && !only_looks {
         if let Some(opening) = calendar.next_opening(now) {
             let opening = clock_time(opening, now);
@@ -204,6 +216,9 @@ pub(super) fn prepare(
     if !args.yes && !only_looks && !may_call(workspace, &counts, &dialling)? {
         workspace.ui.note("nobody was called");
         return Ok(Prepared::Over(Exit::Stopped));
+    }
+    if let Some(overridden) = overridden {
+        store.write(|tx| steering::record(tx, campaign.id, &overridden))?;
     }
     let job = Job {
         campaign: campaign.clone(),

@@ -24,4 +24,5 @@ pub mod quality;
 pub mod rejection;
 pub mod report;
 pub mod retry;
+pub mod rules;
 pub mod tracking;

@@ -18,6 +18,7 @@ mod provider;
 mod refusals;
 mod rehearsal;
 mod retries;
+mod rules;
 mod run;
 mod schedule;
 mod secrets;

@@ -136,7 +136,7 @@ fn hours_beyond_those_of_the_purpose_are_refused_whatever_the_reason() {
         ("collections", "08:00-19:30", "08:00-19:00"),
         ("collections", "20:00-21:00", "08:00-19:00"),
     ] {
-        let line = format!("start leads --purpose {purpose} --hours {hours}");
+        let line = format!("start leads --purpose {purpose} --hours {hours} --because urgent");
         let ran = folder.run(&line).exits(2);
         assert!(ran.stderr.contains(outer), "{line}: {}", ran.stderr);
         assert!(

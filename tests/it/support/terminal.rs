@@ -38,6 +38,18 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Opens a new one; it never becomes the controlling terminal of the tests.
     pub(crate) fn open() -> Self {
+        Self::of_size(SIZE)
+    }
+
+    /// Opens one with so many columns.
+    pub(crate) fn of_width(columns: u16) -> Self {
+        Self::of_size(Winsize {
+            ws_col: columns,
+            ..SIZE
+        })
+    }
+
+    fn of_size(size: Winsize) -> Self {
         let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
         fcntl_setfd(&person, FdFlags::CLOEXEC).expect("it can be kept from other programs");
         grantpt(&person).expect("it is ours");
@@ -45,7 +57,7 @@ impl Terminal {
         let name = ptsname(&person, Vec::new()).expect("it has a name");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let program = open(name, flags, Mode::empty()).expect("it can be opened");
-        tcsetwinsize(&program, SIZE).expect("it has a size");
+        tcsetwinsize(&program, size).expect("it has a size");
         Self {
             person: File::from(person),
             program,
