@@ -17,7 +17,7 @@ use crate::domain::eligibility::{self, Eligibility};
 use crate::domain::pace::{self, Allowance, LEAD};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::{Capacity, Gate, Limit, Lines, Phase, Room, Shut};
-use crate::domain::retry::Verdict;
+use crate::domain::retry::{Reason, Verdict};
 use crate::provider::{CallOrder, CallbackUrl};
 use crate::store::attempts::{self, Intent};
 use crate::store::contacts::ContactId;
@@ -77,6 +77,7 @@ pub(super) fn dial(
         open_posts: seen.live.intents,
         state: seen.campaign.state,
         calendar: &seen.calendar,
+        ends: seen.policy.ends,
         ending: run.ending.map(|(because, _)| because),
         breaker: breaker(tx, run, now, seen)?,
     };
@@ -101,6 +102,9 @@ pub(super) fn dial(
     for person in due {
         let not_now = match eligibility::judge(&person.person, run.assignment.caps, now.wall) {
             Eligibility::Callable => None,
+            Eligibility::Waits(until, _) if seen.policy.is_over(until) => {
+                Some(Verdict::Skipped(Reason::Expired))
+            }
             Eligibility::Waits(until, why) => Some(Verdict::Pending(until, Some(why))),
             Eligibility::Skipped(why) => Some(Verdict::Skipped(why)),
         };

@@ -80,6 +80,7 @@ pub fn turn(
         effects: &mut effects,
     };
     hear::hear_all(&mut scene, events)?;
+    contacts::expire(tx, id, &policy, now.wall)?;
 
     let campaign = campaigns::get(tx, id)?;
     let holds = LineHolds {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::due::Rules;
 use super::hours::{Calendar, Holidays, Hours};
 use super::money::{Money, Tariff};
 use super::pace::Pace;
@@ -347,6 +348,11 @@ impl Policy {
             ));
         }
         Ok(())
+    }
+
+    /// Returns whether nobody will be called any more: the campaign's end has come, or comes before the next opening.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.ends.is_some() && Rules::of(self).are_over(now)
     }
 
     /// Changes one setting to the value that the text names.

@@ -351,6 +351,37 @@ impl Calendar {
         None
     }
 
+    /// Returns the first opening from `at` on that lies in another band of the day than `before`; `None` if there is none
+    /// up to `latest`.
+    pub(super) fn opening_in_another_band(
+        &self,
+        at: Timestamp,
+        before: Timestamp,
+        latest: Timestamp,
+    ) -> Option<Timestamp> {
+        let avoided = self.band_of(before);
+        let mut opening = self.next_opening(at)?;
+        while opening <= latest {
+            if self.band_of(opening) != avoided {
+                return Some(opening);
+            }
+            opening = self.next_opening(self.closes_at(opening)?)?;
+        }
+        None
+    }
+
+    /// Returns which band of the day a moment lies in, whatever day it is. Bands that meet at midnight are one.
+    fn band_of(&self, at: Timestamp) -> Option<usize> {
+        let bands = &self.hours.bands;
+        let date = at.to_zoned(indian_time()).date();
+        let band = bands
+            .iter()
+            .position(|(from, until)| (moment(date, *from)..moment(date, *until)).contains(&at))?;
+        let round_midnight = bands[0].0 == 0 && bands[bands.len() - 1].1 == DAY;
+        let is_last = band + 1 == bands.len();
+        Some(if round_midnight && is_last { 0 } else { band })
+    }
+
     fn opens_on(&self, date: Date) -> bool {
         self.days.includes(date.weekday()) && !self.holidays.0.contains(&date)
     }

@@ -12,6 +12,7 @@ pub mod campaign;
 pub mod clocks;
 pub mod contact;
 pub mod doubt;
+pub mod due;
 pub mod eligibility;
 pub mod ending;
 pub mod hours;

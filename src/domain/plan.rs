@@ -76,6 +76,8 @@ pub struct Gate<'a> {
     pub state: CampaignState,
     /// The calling hours.
     pub calendar: &'a Calendar,
+    /// When the campaign is over, if that is known.
+    pub ends: Option<Timestamp>,
     /// The decision to end, if it was taken.
     pub ending: Option<StoppedBecause>,
     /// Whether the breaker keeps everybody from being called, and until when if that is known.
@@ -95,6 +97,9 @@ impl Gate<'_> {
         }
         // An intent is sent up to `LEAD` after it was written: it must be inside the hours then as well.
         let latest = self.wall.saturating_add(LEAD).unwrap_or(self.wall);
+        if self.ends.is_some_and(|ends| latest >= ends) {
+            return Some(Shut::Hours(None));
+        }
         if !self.calendar.is_open(self.wall) || !self.calendar.is_open(latest) {
             return Some(Shut::Hours(self.calendar.next_opening(latest)));
         }
@@ -305,6 +310,7 @@ mod tests {
             open_posts: 1,
             state: CampaignState::Running,
             calendar: &calendar,
+            ends: None,
             ending: None,
             breaker: None,
         };
@@ -314,6 +320,30 @@ mod tests {
             ..gate
         };
         assert_eq!(tripped.shut(), Some(Shut::Breaker(Some(SECOND))));
+    }
+
+    #[test]
+    fn nothing_is_permitted_that_could_leave_at_the_campaigns_end_or_later() {
+        let calendar = Calendar {
+            hours: super::super::hours::Hours::always(),
+            ..Calendar::default()
+        };
+        let ends = Timestamp::from_second(1_770_000_000).unwrap();
+        let before = |by: Duration| Gate {
+            wall: ends.saturating_sub(by).unwrap(),
+            phase: Phase::Open,
+            open_posts: 0,
+            state: CampaignState::Running,
+            calendar: &calendar,
+            ends: Some(ends),
+            ending: None,
+            breaker: None,
+        };
+        let moment = Duration::from_millis(1);
+        assert_eq!(before(LEAD + moment).shut(), None);
+        for by in [LEAD, moment, Duration::ZERO] {
+            assert_eq!(before(by).shut(), Some(Shut::Hours(None)), "{by:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::attempt::AttemptState;
 use super::call::{NotAnOutcome, Outcome};
 use super::campaign::{SettingError, show_length};
+use super::due::{self, Missed, Rules};
 use super::rejection::{Blame, RejectionClass};
 
 /// How often, after which outcomes and how soon a contact is tried again.
@@ -270,42 +271,57 @@ pub fn charges(state: &AttemptState, rejection: Option<RejectionClass>) -> bool 
     }
 }
 
-/// Returns what becomes of a contact whose latest attempt is in this state.
-///
-/// `charged` counts the tries that used one up, this one included; `ended_at` is when this one ended, from which the
-/// wait for the next counts.
-pub fn after(
-    state: &AttemptState,
-    rejection: Option<RejectionClass>,
-    charged: u32,
-    policy: &RetryPolicy,
-    ended_at: Timestamp,
-) -> Verdict {
+/// A contact's latest attempt, as far as it has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried<'a> {
+    /// Where it stands.
+    pub state: &'a AttemptState,
+    /// What the provider's refusal blames, if it was one.
+    pub rejection: Option<RejectionClass>,
+    /// The tries that used one up, this one included.
+    pub charged: u32,
+    /// The length of the call, which may come later than its end; until then it counts as long enough.
+    pub talked: Option<Duration>,
+    /// When the person was called.
+    pub called_at: Timestamp,
+    /// When it ended, from which the wait for the next try counts.
+    pub ended_at: Timestamp,
+    /// The present: nobody is due before it.
+    pub now: Timestamp,
+    /// Chance: 0 to 1. The same attempt must always be given the same.
+    pub roll: f64,
+}
+
+/// Returns what becomes of a contact whose latest attempt is this one.
+pub fn after(tried: &Tried<'_>, rules: &Rules<'_>) -> Verdict {
     let later = |wait: Duration, reason| {
-        Verdict::Pending(
-            ended_at.saturating_add(wait).unwrap_or(ended_at),
-            Some(reason),
-        )
+        let at = super::clocks::later(tried.ended_at, wait);
+        if rules.are_over(at) {
+            Verdict::Skipped(Reason::Expired)
+        } else {
+            Verdict::Pending(at, Some(reason))
+        }
     };
-    match state {
+    match tried.state {
         AttemptState::Intent | AttemptState::Accepted(_) | AttemptState::InProgress(_) => {
             Verdict::Initiated
         }
         AttemptState::InDoubt | AttemptState::Held => Verdict::Held(Reason::InDoubt),
         AttemptState::OutcomeUnknown(_) => Verdict::Held(Reason::OutcomeUnknown),
         AttemptState::PresumedPlaced => Verdict::Completed(Some(Reason::PresumedPlaced)),
-        AttemptState::Ended(_, Outcome::Completed) => Verdict::Completed(None),
-        AttemptState::Ended(_, outcome) => {
-            let again = charged <= policy.retries && policy.on.0.contains(outcome);
-            if again {
-                later(policy.after.wait(*outcome), Reason::Retry)
+        AttemptState::Ended(_, Outcome::Completed) => {
+            let least = rules.reached_after.unwrap_or_default();
+            if tried.talked.is_some_and(|talked| talked < least) {
+                // Whoever hung up at once heard as little as one who did not pick up.
+                missed(tried, Outcome::NoAnswer, Some(Reason::TooShort), rules)
             } else {
-                Verdict::Failed(None)
+                Verdict::Completed(None)
             }
         }
+        AttemptState::Ended(_, outcome) => missed(tried, *outcome, None, rules),
         AttemptState::NotSent => later(AFTER_NOTHING_SENT, Reason::NotSent),
         AttemptState::NotPlaced => later(Duration::ZERO, Reason::Retry),
-        AttemptState::Rejected => match rejection {
+        AttemptState::Rejected => match tried.rejection {
             Some(RejectionClass::Ndnc) => Verdict::Skipped(Reason::Ndnc),
             Some(RejectionClass::BadNumber) => Verdict::Failed(Some(Reason::BadNumber)),
             Some(class) if class.blame() == Blame::Nobody => {
@@ -316,45 +332,77 @@ pub fn after(
     }
 }
 
+/// Returns what becomes of a contact who was not reached; `otherwise` is why not, if there is no other try.
+fn missed(
+    tried: &Tried<'_>,
+    outcome: Outcome,
+    otherwise: Option<Reason>,
+    rules: &Rules<'_>,
+) -> Verdict {
+    if tried.charged > rules.retry.retries || !rules.retry.on.0.contains(&outcome) {
+        return Verdict::Failed(otherwise);
+    }
+    let missed = Missed {
+        outcome,
+        tries: tried.charged,
+        called_at: tried.called_at,
+        ended_at: tried.ended_at,
+        now: tried.now,
+        roll: tried.roll,
+    };
+    match due::next_try(&missed, rules) {
+        Some(due) => Verdict::Pending(due, Some(Reason::Retry)),
+        None => Verdict::Skipped(Reason::Expired),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn policy(retries: u32) -> RetryPolicy {
-        RetryPolicy {
-            retries,
-            after: "10m".parse().unwrap(),
-            ..RetryPolicy::default()
+    use crate::domain::campaign::{Policy, Setting};
+
+    fn policy(settings: &[(Setting, &str)]) -> Policy {
+        let mut policy = Policy::default();
+        for (key, value) in settings {
+            policy.set(*key, value).unwrap();
         }
+        policy
+    }
+
+    fn retries(retries: &str) -> Policy {
+        policy(&[
+            (Setting::Retries, retries),
+            (Setting::RetryAfter, "10m"),
+            (Setting::Hours, "00:00-24:00"),
+        ])
     }
 
     fn ended(outcome: Outcome) -> AttemptState {
         AttemptState::Ended("a1".parse().unwrap(), outcome)
     }
 
-    #[test]
-    fn two_retries_make_three_tries_ten_minutes_apart() {
-        let mut at = Timestamp::UNIX_EPOCH;
-        let mut schedule = vec!["0s".to_owned()];
-        for charged in 1.. {
-            match after(&ended(Outcome::Busy), None, charged, &policy(2), at) {
-                Verdict::Pending(due, Some(Reason::Retry)) => {
-                    schedule.push(format!("{}m", due.as_second() / 60));
-                    at = due;
-                }
-                verdict => {
-                    assert_eq!(verdict, Verdict::Failed(None));
-                    schedule.push("failed".to_owned());
-                    break;
-                }
-            }
+    /// A first try that ended at once.
+    fn tried(state: &AttemptState) -> Tried<'_> {
+        let at = Timestamp::UNIX_EPOCH;
+        Tried {
+            state,
+            rejection: None,
+            charged: 1,
+            talked: None,
+            called_at: at,
+            ended_at: at,
+            now: at,
+            roll: 0.0,
         }
-        assert_eq!(schedule, ["0s", "10m", "20m", "failed"]);
+    }
+
+    fn verdict(tried: &Tried<'_>, policy: &Policy) -> Verdict {
+        after(tried, &Rules::of(policy))
     }
 
     #[test]
     fn only_the_named_outcomes_are_tried_again() {
-        let now = Timestamp::UNIX_EPOCH;
         for (outcome, again) in [
             (Outcome::Completed, false),
             (Outcome::Busy, true),
@@ -362,7 +410,7 @@ mod tests {
             (Outcome::Failed, false),
             (Outcome::Canceled, false),
         ] {
-            let verdict = after(&ended(outcome), None, 1, &policy(1), now);
+            let verdict = verdict(&tried(&ended(outcome)), &retries("1"));
             assert_eq!(matches!(verdict, Verdict::Pending(..)), again, "{outcome}");
         }
         assert!("completed,busy".parse::<RetryOn>().is_err());
@@ -370,6 +418,65 @@ mod tests {
             "no-answer, failed".parse::<RetryOn>().unwrap().to_string(),
             "no-answer,failed"
         );
+    }
+
+    #[test]
+    fn a_call_that_was_too_short_counts_as_not_answered() {
+        let reached = (Setting::ReachedAfter, "5s");
+        let waits = (Setting::RetryAfter, "30m,no-answer=2h");
+        let hours = (Setting::Hours, "00:00-24:00");
+        let once = policy(&[reached, hours]);
+        let twice = policy(&[reached, waits, hours, (Setting::Retries, "1")]);
+        let only_busy = policy(&[
+            reached,
+            hours,
+            (Setting::Retries, "1"),
+            (Setting::RetryOn, "busy"),
+        ]);
+        let any_length = policy(&[hours, (Setting::Retries, "1")]);
+        let in_two_hours = Timestamp::from_second(7200).unwrap();
+        let completed = Verdict::Completed(None);
+        let too_short = Verdict::Failed(Some(Reason::TooShort));
+        for (talked, policy, expected) in [
+            (Some(5), &twice, completed),
+            (Some(4), &any_length, completed),
+            (None, &twice, completed),
+            (
+                Some(4),
+                &twice,
+                Verdict::Pending(in_two_hours, Some(Reason::Retry)),
+            ),
+            (
+                Some(0),
+                &twice,
+                Verdict::Pending(in_two_hours, Some(Reason::Retry)),
+            ),
+            (Some(4), &only_busy, too_short),
+            (Some(4), &once, too_short),
+        ] {
+            let state = ended(Outcome::Completed);
+            let tried = Tried {
+                talked: talked.map(Duration::from_secs),
+                ..tried(&state)
+            };
+            assert_eq!(verdict(&tried, policy), expected, "{talked:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_waits_without_being_charged_expires_as_well() {
+        let ends = policy(&[(Setting::Ends, "1970-01-01T21:00:00+05:30")]);
+        let noon: Timestamp = "1970-01-01T12:00:00+05:30".parse().unwrap();
+        let evening: Timestamp = "1970-01-01T20:59:58+05:30".parse().unwrap();
+        for (ended_at, expires) in [(noon, false), (evening, true)] {
+            let tried = Tried {
+                ended_at,
+                now: ended_at,
+                ..tried(&AttemptState::NotSent)
+            };
+            let expired = verdict(&tried, &ends) == Verdict::Skipped(Reason::Expired);
+            assert_eq!(expired, expires, "{ended_at}");
+        }
     }
 
     #[test]
@@ -382,15 +489,12 @@ mod tests {
                 "{}",
                 class.as_str()
             );
-            let verdict = after(
-                &AttemptState::Rejected,
-                Some(class),
-                1,
-                &policy(0),
-                Timestamp::UNIX_EPOCH,
-            );
+            let refused = Tried {
+                rejection: Some(class),
+                ..tried(&AttemptState::Rejected)
+            };
             assert_eq!(
-                matches!(verdict, Verdict::Pending(..)),
+                matches!(verdict(&refused, &retries("0")), Verdict::Pending(..)),
                 !blamed,
                 "{}",
                 class.as_str()
@@ -405,7 +509,7 @@ mod tests {
             AttemptState::Held,
             AttemptState::OutcomeUnknown("a1".parse().unwrap()),
         ] {
-            let verdict = after(&state, None, 1, &policy(9), Timestamp::UNIX_EPOCH);
+            let verdict = verdict(&tried(&state), &retries("9"));
             assert!(matches!(verdict, Verdict::Held(_)), "{}", state.name());
             assert!(charges(&state, None));
         }

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::campaigns::CampaignId;
-use super::contacts::{self, ContactId, number_of};
+use super::contacts::{ContactId, number_of};
 use super::doubts::{self, digits};
 use super::incidents::{self, Kind};
+use super::judgement::{self, Latest};
 use super::runs::RunId;
 use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
 use crate::domain::attempt::{AttemptState, Decision, Evidence, StateName, merge};
@@ -208,15 +209,18 @@ pub fn merge_evidence(
     if let Evidence::Seen(report) = evidence
         && state.sid() == Some(&report.sid)
     {
-        // The price is asked for once more after the end. Unanswered calls cost nothing, and theirs stays empty.
+        // The price and the length are asked for once more after the end. Unanswered calls cost nothing, and theirs stays empty.
         let asks_again = moved && state.name() == StateName::Completed;
         let settled_at = now
             .saturating_add(tracking::PRICE_SETTLES_AFTER)
             .unwrap_or(now);
+        if !moved {
+            judgement::judge_by_length(tx, attempt, report, terms.policy, now)?;
+        }
         keep_report(tx, attempt, report, asks_again.then_some(settled_at))?;
     }
     if moved {
-        move_contact(tx, &row, &state, evidence, terms, now)?;
+        move_contact(tx, attempt, &row, &state, evidence, terms, now)?;
     }
     note_incident(tx, attempt, &row, evidence, is_foreign, now)?;
     let since_accepted = row
@@ -332,7 +336,7 @@ fn keep_report(
         "UPDATE attempt SET
              call_started_at = coalesce(?2, call_started_at), call_ended_at = coalesce(?3, call_ended_at),
              duration_s = coalesce(?4, duration_s), price = coalesce(?5, price),
-             price_due_at = CASE WHEN coalesce(?5, price) IS NULL THEN ?6 END
+             price_due_at = CASE WHEN coalesce(?5, price) IS NULL OR coalesce(?4, duration_s) IS NULL THEN ?6 END
          WHERE id = ?1",
     )?;
     let changed = update.execute(params![
@@ -348,6 +352,7 @@ fn keep_report(
 
 fn move_contact(
     tx: &Tx<'_>,
+    attempt: AttemptId,
     row: &AttemptRow,
     state: &AttemptState,
     evidence: &Evidence,
@@ -385,16 +390,20 @@ fn move_contact(
             update.execute(params![row.contact.0, charged])?,
         )?;
     }
-    // The wait before the next try begins where the call ended, not where we learnt of it.
-    let ended_at = match evidence {
-        Evidence::Seen(report) => report.ended_at.filter(|ended| *ended < now).unwrap_or(now),
-        _ => now,
+    let latest = Latest {
+        attempt,
+        contact: row.contact,
+        state,
+        rejection: class,
+        charged,
+        send_at: row.send_at,
+        report: match evidence {
+            Evidence::Seen(report) => Some(report),
+            _ => None,
+        },
     };
-    contacts::settle(
-        tx,
-        row.contact,
-        retry::after(state, class, charged, &terms.policy.retry, ended_at),
-    )
+    judgement::judge(tx, &latest, terms.policy, now)?;
+    Ok(())
 }
 
 /// What is read of an attempt before it is moved.

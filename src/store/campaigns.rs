@@ -178,6 +178,18 @@ pub fn set_state(tx: &Tx<'_>, id: CampaignId, state: CampaignState, now: Timesta
     exactly_one("set the campaign's state", changed)
 }
 
+/// Takes a finished campaign up again: somebody is to be called in it.
+///
+/// # Errors
+/// When the database refuses.
+pub fn take_up_again(tx: &Tx<'_>, id: CampaignId) -> Result<()> {
+    tx.0.execute(
+        "UPDATE campaign SET state = 'stopped', finished_at = NULL WHERE id = ?1 AND state = 'completed'",
+        [id.0],
+    )?;
+    Ok(())
+}
+
 /// Pauses a campaign, whoever runs it.
 ///
 /// # Errors

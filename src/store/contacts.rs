@@ -6,8 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::campaigns::CampaignId;
+use super::campaigns::{self, CampaignId};
 use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
+use crate::domain::campaign::Policy;
 use crate::domain::contact::{ContactState, NewContact};
 use crate::domain::eligibility::{self, Person};
 use crate::domain::phone::PhoneNumber;
@@ -163,10 +164,7 @@ pub fn count_new(tx: &Tx<'_>, campaign: CampaignId, added: u64) -> Result<()> {
         params![campaign.get(), i64::try_from(added).unwrap_or(i64::MAX)],
     )?;
     if added > 0 {
-        tx.0.execute(
-            "UPDATE campaign SET state = 'stopped', finished_at = NULL WHERE id = ?1 AND state = 'completed'",
-            [campaign.get()],
-        )?;
+        campaigns::take_up_again(tx, campaign)?;
     }
     Ok(())
 }
@@ -319,6 +317,27 @@ pub fn cancel_pending(tx: &Tx<'_>, campaign: CampaignId) -> Result<()> {
     Ok(())
 }
 
+/// Skips every contact that cannot be called any more before the campaign's end, and returns how many.
+///
+/// # Errors
+/// When the database refuses.
+pub fn expire(tx: &Tx<'_>, campaign: CampaignId, policy: &Policy, now: Timestamp) -> Result<usize> {
+    let Some(ends) = policy.ends else {
+        return Ok(0);
+    };
+    // Whoever is due at the end or later will never be called, even if others still are.
+    let due_from = if policy.is_over(now) {
+        AT_ONCE
+    } else {
+        to_ms(ends)
+    };
+    let mut update = tx.0.prepare_cached(
+        "UPDATE contact SET state = 'skipped', due_at = NULL, reason = ?3
+         WHERE campaign_id = ?1 AND state = 'pending' AND due_at >= ?2",
+    )?;
+    Ok(update.execute(params![campaign.get(), due_from, Reason::Expired.as_str()])?)
+}
+
 /// Offers the contact of this number again, due at once and with all its tries: a person's decision. One whose last
 /// call is live or in doubt stays as it is.
 ///
@@ -348,7 +367,7 @@ pub(super) fn number_of(digits: i64) -> Result<PhoneNumber> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Store, campaigns};
+    use crate::store::Store;
 
     fn contact(number: &str, line: u64) -> NewContact {
         NewContact {
@@ -426,6 +445,50 @@ mod tests {
                     assert_eq!(counts(tx, id)?, truth);
                     assert_eq!(truth.total(), 4);
                 }
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn at_its_end_a_campaign_skips_whoever_waits_and_before_it_whoever_is_due_too_late() {
+        let mut store = Store::in_memory().unwrap();
+        let ends: Timestamp = "2026-03-02T18:00:00+05:30".parse().unwrap();
+        let at = |seconds: i64| ends + jiff::SignedDuration::from_secs(seconds);
+        let policy = Policy {
+            ends: Some(ends),
+            ..Policy::default()
+        };
+        store
+            .write(|tx| -> Result<()> {
+                let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", at(-60))?;
+                let source = add_source(tx, id, "a.csv", at(-60))?;
+                for line in 0..5 {
+                    add(tx, id, source, &contact(&format!("987650000{line}"), line))?;
+                }
+                count_new(tx, id, 5)?;
+                let people = due(tx, id, at(-60), 10)?;
+                let waits = |due: i64| Verdict::Pending(at(due), Some(Reason::Retry));
+                settle(tx, people[1].contact, waits(-1))?;
+                settle(tx, people[2].contact, waits(0))?;
+                settle(tx, people[3].contact, Verdict::Initiated)?;
+                settle(tx, people[4].contact, Verdict::Completed(None))?;
+                let skipped = |tx: &Tx<'_>| Ok::<_, StoreError>(counts(tx, id)?.skipped);
+
+                assert_eq!(expire(tx, id, &Policy::default(), at(9))?, 0);
+                assert_eq!(expire(tx, id, &policy, at(-60))?, 1);
+                assert_eq!(skipped(tx)?, 1, "one was due at the end itself");
+                assert_eq!(expire(tx, id, &policy, at(-60))?, 0);
+                assert_eq!(expire(tx, id, &policy, at(0))?, 2);
+                let counts = counts(tx, id)?;
+                let others = (counts.pending, counts.initiated, counts.completed);
+                assert_eq!((counts.skipped, others), (3, (0, 1, 1)));
+                let reasons: i64 = tx.0.query_row(
+                    "SELECT count(*) FROM contact WHERE state = 'skipped' AND reason = 'expired'",
+                    [],
+                    |row| row.get(0),
+                )?;
+                assert_eq!(reasons, 3);
                 Ok(())
             })
             .unwrap();

@@ -25,6 +25,7 @@ pub mod doubts;
 mod error;
 pub mod evidence;
 pub mod incidents;
+mod judgement;
 pub mod live;
 pub mod lock;
 pub mod looks;

@@ -3,9 +3,10 @@ use std::collections::HashMap;
 use super::*;
 use crate::domain::attempt::{Doubt, NotSent, is_legal_step};
 use crate::domain::call::{CallStatus, Outcome};
+use crate::domain::campaign::{CampaignState, Setting};
 use crate::domain::contact::NewContact;
 use crate::domain::rejection::RejectionClass;
-use crate::store::{Store, campaigns, runs};
+use crate::store::{Store, campaigns, contacts, runs};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -421,4 +422,147 @@ fn a_doubt_that_is_cleared_up_moves_its_contact_on() {
         assert_eq!(contacts::counts(tx, CampaignId::from(1))?.completed, 1);
         Ok(())
     });
+}
+
+/// Two calls are answered, the second while nobody knows for how long; later both are told to have been this short, twice.
+/// Returns each contact's state and reason after that.
+fn told_late(policy: &Policy, seconds: u32, late: Duration) -> Vec<(String, Option<String>)> {
+    let mut store = Store::in_memory().unwrap();
+    let answered = |sid: &str, duration_s| {
+        let Evidence::Seen(report) = seen(sid, CallStatus::Ended(Outcome::Completed)) else {
+            unreachable!("it was seen");
+        };
+        Evidence::Seen(CallReport {
+            duration_s,
+            ..report
+        })
+    };
+    let merge = |tx: &Tx<'_>, attempt, evidence: &Evidence, now| {
+        let terms = terms(policy);
+        merge_evidence(tx, attempt, evidence, Source::LookUp, &terms, now).map(|_| ())
+    };
+    store
+        .write(|tx| -> Result<_> {
+            let attempts = intents(tx, "leads", &["9876500000", "9876500001"])?;
+            merge(tx, attempts[0], &answered("a1", Some(60)), NOW)?;
+            merge(tx, attempts[1], &answered("b2", None), NOW)?;
+            assert_eq!(contacts::counts(tx, CampaignId::from(1))?.completed, 2);
+            let id = CampaignId::from(1);
+            campaigns::set_state(tx, id, CampaignState::Completed, NOW)?;
+            for _ in 0..2 {
+                let then = NOW + late;
+                merge(tx, attempts[0], &answered("a1", Some(seconds)), then)?;
+                merge(tx, attempts[1], &answered("b2", Some(seconds)), then)?;
+            }
+            let state = campaigns::get(tx, id)?.state;
+            let pending = contacts::counts(tx, id)?.pending;
+            assert_eq!(state == CampaignState::Stopped, pending > 0, "{state:?}");
+            let mut statement =
+                tx.0.prepare("SELECT state, reason FROM contact ORDER BY id")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.map(|row| Ok(row?)).collect()
+        })
+        .unwrap()
+}
+
+#[test]
+fn a_call_whose_length_comes_late_and_is_too_short_is_judged_again_once() {
+    let policy = |retries: &str| {
+        let mut policy = Policy::default();
+        policy.set(Setting::ReachedAfter, "5s").unwrap();
+        policy.set(Setting::Retries, retries).unwrap();
+        policy
+    };
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let done = ("completed".to_owned(), None);
+    for (policy, seconds, late, expected) in [
+        (policy("1"), 4, 15, ("pending", Some("retry"))),
+        (policy("0"), 4, 15, ("failed", Some("too_short"))),
+        (policy("1"), 5, 15, ("completed", None)),
+        (policy("1"), 4, 25 * 60, ("completed", None)),
+        (Policy::default(), 4, 15, ("completed", None)),
+    ] {
+        let (state, reason) = expected;
+        let expected = (state.to_owned(), reason.map(str::to_owned));
+        let contacts = told_late(&policy, seconds, minutes(late));
+        assert_eq!(contacts, [done.clone(), expected], "{seconds} {late}");
+    }
+}
+
+#[test]
+fn a_length_that_comes_late_moves_nobody_about_whom_something_was_decided_since() {
+    let mut policy = Policy::default();
+    policy.set(Setting::ReachedAfter, "5s").unwrap();
+    policy.set(Setting::Retries, "1").unwrap();
+    for (decided, state, reason) in [
+        (
+            "UPDATE contact SET reason = 'presumed_placed'",
+            "completed",
+            Some("presumed_placed"),
+        ),
+        (
+            "UPDATE contact SET state = 'skipped', reason = 'cancelled'",
+            "skipped",
+            Some("cancelled"),
+        ),
+        (
+            "UPDATE contact SET state = 'pending', due_at = 0, charged = 0",
+            "pending",
+            None,
+        ),
+        ("UPDATE campaign SET state = 'cancelled'", "completed", None),
+        ("UPDATE contact SET name = 'Ravi'", "pending", Some("retry")),
+    ] {
+        with_intent(|tx, attempt| {
+            let answered = seen("a1", CallStatus::Ended(Outcome::Completed));
+            let Evidence::Seen(report) = answered.clone() else {
+                unreachable!("it was seen");
+            };
+            let terms = terms(&policy);
+            merge_evidence(tx, attempt, &answered, Source::LookUp, &terms, NOW)?;
+            tx.0.execute(decided, [])?;
+            let short = Evidence::Seen(CallReport {
+                duration_s: Some(2),
+                ..report
+            });
+            merge_evidence(tx, attempt, &short, Source::LookUp, &terms, NOW)?;
+            let found: (String, Option<String>) =
+                tx.0.query_row("SELECT state, reason FROM contact", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            assert_eq!(
+                (found.0.as_str(), found.1.as_deref()),
+                (state, reason),
+                "{decided}"
+            );
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn a_call_is_asked_about_once_more_while_its_price_or_its_length_is_missing() {
+    for (duration_s, price, asks) in [
+        (None, None, true),
+        (Some(9), None, true),
+        (None, Some("0.600"), true),
+        (Some(9), Some("0.600"), false),
+    ] {
+        with_intent(|tx, attempt| {
+            let Evidence::Seen(report) = seen("a1", CallStatus::Ended(Outcome::Completed)) else {
+                unreachable!("it was seen");
+            };
+            let answered = Evidence::Seen(CallReport {
+                duration_s,
+                price: price.map(str::to_owned),
+                ..report
+            });
+            let policy = Policy::default();
+            merge_evidence(tx, attempt, &answered, Source::LookUp, &terms(&policy), NOW)?;
+            let due: Option<i64> =
+                tx.0.query_row("SELECT price_due_at FROM attempt", [], |row| row.get(0))?;
+            assert_eq!(due.is_some(), asks, "{duration_s:?} {price:?}");
+            Ok(())
+        });
+    }
 }
