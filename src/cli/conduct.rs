@@ -9,18 +9,18 @@ use tokio::sync::mpsc;
 use super::failure::{Exit, Failure};
 use super::patience;
 use super::provider::Provider;
-use super::view::shown_time;
+use super::view::{counted, exact_time, shown_time};
 use super::workspace::Workspace;
 use crate::dialer::rolls::Rolls;
 use crate::dialer::run::{AccountLines, Assignment, Callbacks, Task};
 use crate::dialer::{self, Equipment, Summary};
-use crate::domain::campaign::Setting;
+use crate::domain::campaign::{CampaignState, Setting};
 use crate::domain::eligibility::Caps;
 use crate::domain::pace::{Allowance, NotAnAllowance};
 use crate::exotel::callback::{CallbackBase, CallbackSecret};
 use crate::store::campaigns::{self, Campaign, CampaignId};
 use crate::store::lock::{Holder, RunLock};
-use crate::store::{Store, Tx, runs};
+use crate::store::{Store, Tx, contacts, runs};
 use crate::ui::progress::ProgressView;
 
 /// Takes the campaign's lock, which names this process to whoever comes second, and claims the database for this
@@ -215,6 +215,36 @@ pub(super) async fn conduct(
         sandbox.shutdown().await;
     }
     Ok((summary?, stopped_by.get().copied()))
+}
+
+/// Skips whoever cannot be called any more before the campaign's end, with these settings remembered first; a campaign
+/// that has nobody left then is finished.
+pub(super) fn expire(
+    workspace: &Workspace,
+    store: &mut Store,
+    campaign: &Campaign,
+    settings: &[(Setting, String)],
+) -> Result<(), Failure> {
+    let (id, now) = (campaign.id, workspace.clock.wall());
+    let (expired, ends) = store.write(|tx| -> Result<_, Failure> {
+        remember(workspace, tx, id, settings)?;
+        let policy = campaigns::policy(tx, id)?;
+        let expired = contacts::expire(tx, id, &policy, now)?;
+        let counts = contacts::counts(tx, id)?;
+        let is_done = counts.pending + counts.initiated + counts.held == 0;
+        if expired > 0 && is_done && campaign.state != CampaignState::Cancelled {
+            campaigns::set_state(tx, id, CampaignState::Completed, now)?;
+        }
+        Ok((expired, policy.ends))
+    })?;
+    if let Some(ends) = ends.filter(|_| expired > 0) {
+        let people = counted(expired as u64, "contact");
+        let ends = exact_time(ends, now);
+        workspace.ui.note(&format!(
+            "no opening is left before the campaign's end, {ends}; expired: {people}"
+        ));
+    }
+    Ok(())
 }
 
 /// Returns where the provider shall report the ends of calls, if that is configured; looking is enough without.

@@ -17,6 +17,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
     let campaign = read(&mut store, |tx| workspace.own_campaign(tx, &args.campaign))?;
     let account = conduct::Account::configured(workspace, None)?;
     let _lock = conduct::take_lock(workspace, &mut store, &campaign)?;
+    conduct::expire(workspace, &mut store, &campaign, &[])?;
     let runtime = conduct::runtime()?;
     let provider = match workspace.ui.sandbox {
         true => runtime.block_on(Provider::pretended(workspace, Script::default()))?,

@@ -152,20 +152,8 @@ pub(super) fn prepare(
     };
     // Whoever had the lock until now may have changed everything.
     let case = Case::read(workspace, &mut store, &args.campaign, now)?;
-    if let Some(because) = case.nothing_left() {
-        return stop_before_calling(workspace, &mut store, &case.campaign, because);
-    }
-    let Case {
-        campaign,
-        counts,
-        mut policy,
-        ..
-    } = case;
-    if campaign.paused_by == Some(PausedBy::Person) {
-        workspace.ui.note("a person has paused this campaign");
-        return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
-    }
-    let policy_before = policy.clone();
+    let policy_before = case.policy.clone();
+    let mut policy = case.policy.clone();
     for (key, value) in &settings {
         // Each was found to fit above.
         policy
@@ -173,10 +161,30 @@ pub(super) fn prepare(
             .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     }
     policy.check().map_err(|error| {
-        let cannot = format!("campaign `{}` cannot be called like this", campaign.name);
+        let cannot = format!(
+            "campaign `{}` cannot be called like this",
+            case.campaign.name
+        );
         Failure::new(Exit::Usage, error.to_string()).context(cannot)
     })?;
     let closed_before = !policy_before.calendar().hours.are_always();
+    let is_over = policy.is_over(now);
+    let case = if is_over && case.nothing_left().is_none() {
+        conduct::expire(workspace, &mut store, &case.campaign, &settings)?;
+        Case::read(workspace, &mut store, &args.campaign, now)?
+    } else {
+        case
+    };
+    if let Some(because) = case.nothing_left() {
+        return stop_before_calling(workspace, &mut store, &case.campaign, because);
+    }
+    let Case {
+        campaign, counts, ..
+    } = case;
+    if campaign.paused_by == Some(PausedBy::Person) {
+        workspace.ui.note("a person has paused this campaign");
+        return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
+    }
     let calendar = policy.calendar();
     if closed_before && calendar.hours.are_always() && !workspace.ui.sandbox {
         // Said when it is asked for, not again by every run that cron makes with what is remembered.
@@ -184,8 +192,8 @@ pub(super) fn prepare(
             .ui
             .warn("calling hours never close for this campaign: people may be rung at night");
     }
-    // Looking for lost calls rings nobody.
-    let only_looks = counts.pending + counts.initiated == 0;
+    // Looking for lost calls rings nobody, and nobody is left to be rung where the campaign is over.
+    let only_looks = is_over || counts.pending + counts.initiated == 0;
     let overridden = if only_looks || workspace.ui.sandbox {
         None
     } else {
