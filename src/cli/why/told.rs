@@ -92,6 +92,13 @@ fn standing(chapter: &Chapter) -> String {
         ContactState::Pending if is(Reason::ProviderRefused) => {
             "Pending: Exotel refused the last attempt without blaming this number.".to_owned()
         }
+        ContactState::Pending if is(Reason::Cap) => {
+            "Pending: the number has got as many calls as it may for now, over all campaigns."
+                .to_owned()
+        }
+        ContactState::Pending if is(Reason::Retry) && was_answered(last) => {
+            "Pending: the last call was answered, too briefly to count as reached.".to_owned()
+        }
         ContactState::Pending => match last.map(|attempt| attempt.state) {
             None => "Pending: never called.".to_owned(),
             Some(StateName::NotPlaced) => {
@@ -107,6 +114,10 @@ fn standing(chapter: &Chapter) -> String {
         ContactState::Failed if is(Reason::BadNumber) => {
             "Failed: Exotel says that this is no number.".to_owned()
         }
+        ContactState::Failed if is(Reason::TooShort) => {
+            "Failed: the last permitted call was answered, too briefly to count as reached."
+                .to_owned()
+        }
         ContactState::Failed => match last.and_then(|attempt| attempt.state.outcome()) {
             Some(outcome) => format!("Failed: the last permitted call ended {outcome}."),
             None => otherwise("Failed"),
@@ -114,12 +125,25 @@ fn standing(chapter: &Chapter) -> String {
         ContactState::Skipped if is(Reason::Ndnc) => {
             "Skipped: Exotel may not call this number (TRAI NDNC).".to_owned()
         }
+        ContactState::Skipped if is(Reason::DoNotCall) => {
+            "Skipped: the number is on the do-not-call list.".to_owned()
+        }
+        ContactState::Skipped if is(Reason::Cap) => {
+            "Skipped: the number had got as many calls as it may, over all campaigns.".to_owned()
+        }
+        ContactState::Skipped if is(Reason::Expired) => {
+            "Skipped: no calling hours were left before the campaign's end.".to_owned()
+        }
         ContactState::Skipped => otherwise("Skipped"),
         ContactState::Held if is(Reason::OutcomeUnknown) => {
             "Held: a call was placed, and its end was never seen.".to_owned()
         }
         ContactState::Held => "Held: a call may or may not have been placed.".to_owned(),
     }
+}
+
+fn was_answered(last: Option<&AttemptStory>) -> bool {
+    last.is_some_and(|attempt| attempt.state == StateName::Completed)
 }
 
 /// Returns what happens next.

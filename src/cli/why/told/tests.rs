@@ -553,6 +553,89 @@ fn somebody_whom_the_provider_refused_without_blaming_them() {
 }
 
 #[test]
+fn every_rule_that_decides_about_somebody_is_told_in_words() {
+    let answered = || {
+        let mut call = ended(
+            3,
+            StateName::Completed,
+            ["10:01:00", "10:01:01", "10:01:30"],
+            "a1",
+        );
+        call.duration_s = Some(3);
+        vec![call]
+    };
+    use ContactState as S;
+    for (state, reason, attempts, expected) in [
+        (
+            S::Skipped,
+            Reason::DoNotCall,
+            Vec::new(),
+            "Skipped: the number is on the do-not-call list.",
+        ),
+        (
+            S::Skipped,
+            Reason::Cap,
+            Vec::new(),
+            "Skipped: the number had got as many calls as it may, over all campaigns.",
+        ),
+        (
+            S::Skipped,
+            Reason::Expired,
+            Vec::new(),
+            "Skipped: no calling hours were left before the campaign's end.",
+        ),
+        (
+            S::Pending,
+            Reason::Cap,
+            answered(),
+            "Pending: the number has got as many calls as it may for now, over all campaigns.",
+        ),
+        (
+            S::Pending,
+            Reason::Retry,
+            answered(),
+            "Pending: the last call was answered, too briefly to count as reached.",
+        ),
+        (
+            S::Failed,
+            Reason::TooShort,
+            answered(),
+            "Failed: the last permitted call was answered, too briefly to count as reached.",
+        ),
+    ] {
+        let told = told_one(state, Some(reason), attempts);
+        assert!(told.contains(&format!("\n  {expected}\n")), "{told}");
+    }
+}
+
+#[test]
+fn somebody_who_hung_up_at_once_and_is_called_again_in_the_evening() {
+    let mut call = ended(
+        3,
+        StateName::Completed,
+        ["10:01:00", "10:01:01", "10:01:30"],
+        "a1",
+    );
+    (call.duration_s, call.call_ended_at) = (Some(3), Some(at("10:01:20")));
+    let mut chapter = chapter(ContactState::Pending, Some(Reason::Retry), vec![call]);
+    chapter.next_attempt_at = Some(at("18:00:00"));
+    insta::assert_snapshot!(told(vec![chapter]), @"
+    +919876500000, Ravi
+
+    Campaign march reminders, of asha
+      Line 8 of people.csv, imported 05 Mar 09:00:00.
+      Pending: the last call was answered, too briefly to count as reached.
+
+      Attempt 3
+        05 Mar 10:01:00  permitted, to be sent from 08098765000 at once
+        05 Mar 10:01:01  accepted by Exotel as call a1
+        05 Mar 10:01:30  seen to have ended: completed at 05 Mar 10:01:20, after 3 s
+
+      Next: an attempt is due 05 Mar 18:00:00, by the run that is going on then.
+    ");
+}
+
+#[test]
 fn what_keeps_the_whole_campaign_is_said() {
     for (state, paused_by, expected) in [
         (
