@@ -82,6 +82,13 @@ pub(crate) enum EndTimes {
     Later,
 }
 
+/// When an ended call's length is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Lengths {
+    AtOnce,
+    WithThePrice,
+}
+
 /// Dies after this turn's commit, when so many of its effects were performed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cut {
@@ -154,6 +161,7 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) searches: Searches,
     pub(crate) end_times: EndTimes,
+    pub(crate) lengths: Lengths,
     /// How far the provider's clock is ahead.
     pub(crate) provider_is_ahead: SignedDuration,
     /// How often the runs look whether another terminal has changed something; the jumps are not cut short without it.
@@ -207,6 +215,7 @@ impl World {
             network: Network::Works,
             searches: Searches::Work,
             end_times: EndTimes::AtOnce,
+            lengths: Lengths::AtOnce,
             provider_is_ahead: SignedDuration::ZERO,
             looks_up_every: None,
             cut: None,

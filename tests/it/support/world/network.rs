@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use exocamp::dialer::event::{Effect, Event, Quest};
 use exocamp::domain::attempt::{Doubt, NotSent};
+use exocamp::domain::call::CallReport;
 use exocamp::domain::pace;
 use exocamp::domain::rejection::{Rejection, RejectionClass};
 use exocamp::provider::{Answer, CallOrder, Greeting, LookUpFailure, Page, PageMark, Reply};
-use exocamp::sandbox::{self, Cursor, Exchange, GetTrouble, ListFilter, Order, Refusal};
+use exocamp::sandbox::{self, CallView, Cursor, Exchange, GetTrouble, ListFilter, Order, Refusal};
 use exocamp::store::attempts::AttemptId;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{EndTimes, Item, Network, Post, Searches, World};
+use super::{EndTimes, Item, Lengths, Network, Post, Searches, World};
 use crate::support::phones;
 
 impl World {
@@ -53,7 +54,7 @@ impl World {
                 };
                 let (answer, after) = self.list(&filter);
                 let mut answer: Answer<Vec<_>> =
-                    answer.map(|page| page.rows.iter().map(phones::report).collect());
+                    answer.map(|page| page.rows.iter().map(|row| self.report(row)).collect());
                 if let (EndTimes::Later, Ok(reports)) = (self.end_times, &mut answer) {
                     reports.iter_mut().for_each(|report| report.ended_at = None);
                 }
@@ -73,12 +74,22 @@ impl World {
                             Err(refusal) => Err(refusal),
                         },
                     );
-                let answer = answer.map(|view| view.as_ref().map(phones::report));
+                let answer = answer.map(|view| view.as_ref().map(|row| self.report(row)));
                 (Event::LookedUp { attempt, answer }, after)
             }
         };
         let latency = Duration::from_millis(self.chance.u64(self.latency_ms.clone()));
         self.push(self.now + after + latency, Item::Heard(place, event));
+    }
+
+    /// Returns what an authenticated GET says of a call now.
+    fn report(&self, view: &CallView) -> CallReport {
+        let report = phones::report(view);
+        let is_late = self.lengths == Lengths::WithThePrice && report.price.is_none();
+        CallReport {
+            duration_s: report.duration_s.filter(|_| !is_late),
+            ..report
+        }
     }
 
     fn greet(&mut self) -> (Answer<Greeting>, Duration) {
