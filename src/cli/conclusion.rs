@@ -10,7 +10,8 @@ use crate::dialer::Summary;
 use crate::dialer::event::{Ending, Trouble};
 use crate::domain::ending::StoppedBecause;
 use crate::domain::rejection::{Rejection, RejectionClass};
-use crate::store::campaigns::Campaign;
+use crate::store::campaigns::{Campaign, PausedBy};
+use crate::store::reports::Progress;
 use crate::store::{Store, evidence, reports};
 use crate::ui::{Format, table};
 
@@ -53,6 +54,9 @@ pub(super) fn conclude(
                 "{held} contacts of `{name}` are held: their calls may or may not have been placed"
             ));
         }
+        if let Some(stop) = stop_to_mend(&progress, summary.ending.because) {
+            workspace.ui.warn(&stop);
+        }
     } else {
         let mut lines = facts(workspace, &progress, status);
         let limited = summary
@@ -73,6 +77,12 @@ pub(super) fn conclude(
             format!("{calls} in {}, {requests} requests", took(summary.elapsed)),
         ));
         workspace.ui.data(&table::facts(&lines))?;
+        if summary.ending.because == StoppedBecause::Budget {
+            let name = typed_name(&campaign.name);
+            workspace.ui.hint(&format!(
+                "`exocamp set {name} budget=AMOUNT` permits more; then start again"
+            ));
+        }
         if summary.ending.because == StoppedBecause::OnlyDoubts {
             let name = typed_name(&campaign.name);
             let doubts = store.read(|tx| evidence::count_waiting(tx, campaign.id))?;
@@ -88,6 +98,23 @@ pub(super) fn conclude(
         }
     }
     exit_of(campaign, summary, stopped_by)
+}
+
+/// Returns what a person has to mend before anybody else is called, if that is why a run has stopped.
+fn stop_to_mend(progress: &Progress, because: StoppedBecause) -> Option<String> {
+    let name = &progress.campaign.name;
+    match (because, &progress.campaign.paused_by) {
+        (StoppedBecause::Paused, Some(PausedBy::Exocamp(why))) => {
+            Some(format!("`{name}` is paused: {why}"))
+        }
+        (StoppedBecause::Budget, _) => {
+            let budget = progress.budget.unwrap_or_default();
+            Some(format!(
+                "`{name}` has stopped: its budget of {budget} bears no further call"
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// Returns the exit code that says how a run ended, or the failure that names the provider's trouble.
@@ -114,7 +141,8 @@ pub(super) fn exit_of(
         | StoppedBecause::Until
         | StoppedBecause::MaxRuntime
         | StoppedBecause::MaxCalls
-        | StoppedBecause::NothingDue => Exit::Stopped,
+        | StoppedBecause::NothingDue
+        | StoppedBecause::Budget => Exit::Stopped,
     })
 }
 
@@ -147,6 +175,7 @@ pub(super) fn explain(because: StoppedBecause) -> &'static str {
         StoppedBecause::MaxRuntime => "the time of `--max-runtime` is over",
         StoppedBecause::MaxCalls => "the calls of `--max-calls` are made",
         StoppedBecause::NothingDue => "nothing is due now",
+        StoppedBecause::Budget => "the budget bears no further call",
         StoppedBecause::Provider => "the provider refuses or cannot be reached",
         StoppedBecause::Breaker => "one reply after another was lost",
         StoppedBecause::Signal => "a signal",

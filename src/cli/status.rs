@@ -139,6 +139,7 @@ pub(super) fn facts(
         ("status", describe(progress, status)),
         ("contacts", sum(&progress.counts)),
     ];
+    facts.extend(cost(progress).map(|cost| ("cost", cost)));
     if progress.exophones.len() > 1 {
         let figures = |of: &ExoPhoneFigures| {
             let (shown, calls) = (shown_caller_id(of.caller_id), counted(of.calls, "call"));
@@ -159,6 +160,16 @@ pub(super) fn facts(
             .filter_map(|(name, at)| Some((name, clock_time(at?, now)))),
     );
     facts
+}
+
+/// Returns what a campaign has spent and may spend, if anybody has said what a call costs.
+fn cost(progress: &Progress) -> Option<String> {
+    let tariff = progress.tariff?;
+    let spent = progress.cost.unwrap_or_default();
+    Some(match progress.budget {
+        Some(budget) => format!("{spent} of {budget}, at {tariff}"),
+        None => format!("{spent}, at {tariff}"),
+    })
 }
 
 /// Returns a campaign's name, marked where nobody real is called.

@@ -89,6 +89,8 @@ pub(super) struct StatusView {
     pub(super) calls_completed: u64,
     pub(super) calls_failed: u64,
     pub(super) counts: CountsView,
+    pub(super) cost: Option<String>,
+    pub(super) budget: Option<String>,
     pub(super) caller_ids: Vec<ExoPhoneView>,
 }
 
@@ -120,6 +122,7 @@ impl StatusView {
             campaign,
             counts,
             exophones,
+            ..
         } = progress;
         Self {
             campaign: campaign.name.clone(),
@@ -131,6 +134,8 @@ impl StatusView {
             calls_completed: counts.completed,
             calls_failed: counts.failed,
             counts: (*counts).into(),
+            cost: progress.cost.map(|cost| cost.to_string()),
+            budget: progress.budget.map(|budget| budget.to_string()),
         }
     }
 }

@@ -236,6 +236,7 @@ fn permit(
         caller_id,
         ring: seen.policy.ring,
         talk_limit: seen.policy.talk_limit,
+        tariff: seen.policy.tariff,
         callback_hash: callback.as_ref().map(|(_, token)| token.hash().0),
     };
     let attempt = attempts::record_intent(tx, &intent, now.wall)?;
@@ -304,6 +305,7 @@ fn room(
             .limits
             .max_calls
             .map_or(u64::MAX, |most| most.saturating_sub(made)),
+        affordable: seen.affordable,
     };
     Ok(capacity.room())
 }

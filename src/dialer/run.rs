@@ -229,7 +229,7 @@ impl Run {
 /// How long each limit has bound a run.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Bound {
-    by: [Duration; 3],
+    by: [Duration; 4],
     current: Option<(Limit, Duration)>,
 }
 
@@ -244,7 +244,7 @@ impl Bound {
 
     /// Returns what bound for the longest time.
     pub(super) fn longest(&self) -> Option<Limit> {
-        let limits = [Limit::Pace, Limit::Lines, Limit::Allowance];
+        let limits = [Limit::Pace, Limit::Lines, Limit::Allowance, Limit::Budget];
         let longest = limits
             .into_iter()
             .max_by_key(|limit| self.by[Self::index(*limit)])?;
@@ -261,6 +261,7 @@ impl Bound {
             Limit::Pace => 0,
             Limit::Lines => 1,
             Limit::Allowance => 2,
+            Limit::Budget => 3,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::run::{Run, Task};
 use super::search;
 use crate::clock::Moment;
 use crate::domain::campaign::{CampaignState, Policy};
+use crate::domain::cost;
 use crate::domain::doubt;
 use crate::domain::ending::{self, Departure, Prospect, StoppedBecause};
 use crate::domain::hours::Calendar;
@@ -24,7 +25,7 @@ use crate::domain::report::Counts;
 use crate::domain::tracking;
 use crate::store::campaigns::{self, Campaign, PausedBy};
 use crate::store::live::{self, LineHolds, Live};
-use crate::store::{Result, Tx, contacts, looks, runs};
+use crate::store::{Result, Tx, contacts, costs, looks, runs};
 
 /// What a turn came to.
 #[derive(Clone, PartialEq, Debug)]
@@ -49,6 +50,8 @@ pub(super) struct Seen<'a> {
     pub(super) calendar: Calendar,
     pub(super) live: Live,
     pub(super) last_minute: LastMinute,
+    /// Calls that the budget can bear, at their worst.
+    pub(super) affordable: u64,
 }
 
 /// Takes one turn.
@@ -94,6 +97,11 @@ pub fn turn(
         calendar: policy.calendar(),
         live,
         last_minute: last_minute(tx, run, now)?,
+        affordable: cost::affordable(
+            policy.budget,
+            costs::spent(tx, id)?,
+            cost::worst_case(policy.tariff, policy.talk_limit),
+        ),
     };
     note_pause(run, &campaign, now);
     decide_to_end(tx, run, &seen, now)?;
@@ -164,8 +172,15 @@ fn decide_to_end(tx: &Tx<'_>, run: &mut Run, seen: &Seen<'_>, now: &Moment) -> R
         calls_made: run.calls_made(),
         live: seen.live.intents + seen.live.calls,
         next_due_at: contacts::next_due_at(tx, seen.campaign.id)?,
+        affordable: seen.affordable,
     };
     match prospect.ending() {
+        // What is still to be asked for, or looked for, may make a call cheaper than its worst case.
+        Some(StoppedBecause::Budget)
+            if run.phase == Phase::Greeting
+                || run.look_ups_under_way > 0
+                || search::goes_on(tx, run, now)?
+                || looks::is_price_due(tx, seen.campaign.id, now.wall)? => {}
         // Somebody may become free by an answer that is on its way.
         Some(StoppedBecause::NothingDue) if run.look_ups_under_way > 0 => {}
         Some(because) => run.end(because, now),

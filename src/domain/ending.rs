@@ -27,6 +27,7 @@ pub enum StoppedBecause {
     MaxRuntime,
     MaxCalls,
     NothingDue,
+    Budget,
     Provider,
     Breaker,
     Signal,
@@ -45,6 +46,7 @@ impl StoppedBecause {
             Self::MaxRuntime => "max_runtime",
             Self::MaxCalls => "max_calls",
             Self::NothingDue => "nothing_due",
+            Self::Budget => "budget",
             Self::Provider => "provider",
             Self::Breaker => "breaker",
             Self::Signal => "signal",
@@ -92,6 +94,8 @@ pub struct Prospect<'a> {
     pub live: u32,
     /// When the next pending contact is due; `None` if there is none.
     pub next_due_at: Option<Timestamp>,
+    /// Calls that the budget can bear, at their worst.
+    pub affordable: u64,
 }
 
 impl Prospect<'_> {
@@ -120,6 +124,10 @@ impl Prospect<'_> {
             .is_some_and(|most| self.calls_made >= most)
         {
             return Some(StoppedBecause::MaxCalls);
+        }
+        // While calls are live, what is reserved for them may become free.
+        if self.affordable == 0 && self.live == 0 {
+            return Some(StoppedBecause::Budget);
         }
         if self.limits.once && next_due_at > self.wall {
             return Some(StoppedBecause::NothingDue);
@@ -212,6 +220,7 @@ mod tests {
             calls_made: 3,
             live: 0,
             next_due_at: Some(noon),
+            affordable: 1,
         };
         assert_eq!(prospect.ending(), None);
         assert_eq!(
@@ -270,10 +279,18 @@ mod tests {
             .ending(),
             Some(StoppedBecause::MaxCalls)
         );
+        let broke = Prospect {
+            affordable: 0,
+            limits: &waits,
+            ..prospect
+        };
+        assert_eq!(broke.ending(), Some(StoppedBecause::Budget));
+        assert_eq!(Prospect { live: 1, ..broke }.ending(), None);
         assert_eq!(
             Prospect {
                 wall: night,
                 next_due_at: None,
+                affordable: 0,
                 ..prospect
             }
             .ending(),

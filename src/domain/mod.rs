@@ -11,6 +11,7 @@ pub mod caller_id;
 pub mod campaign;
 pub mod clocks;
 pub mod contact;
+pub mod cost;
 pub mod doubt;
 pub mod due;
 pub mod eligibility;

@@ -89,7 +89,9 @@ pub struct Tariff {
 impl Tariff {
     /// Returns what a call of this length costs; one that was not picked up costs nothing.
     pub fn cost(self, talk: Duration) -> Money {
-        self.per_minute.times(talk.as_secs().div_ceil(60))
+        let minutes = talk.as_millis().div_ceil(60_000);
+        self.per_minute
+            .times(u64::try_from(minutes).unwrap_or(u64::MAX))
     }
 
     /// Returns what a begun minute costs.

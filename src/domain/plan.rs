@@ -22,6 +22,8 @@ pub enum Limit {
     Lines,
     /// The account's allowance of requests.
     Allowance,
+    /// What the campaign may cost.
+    Budget,
 }
 
 impl Limit {
@@ -31,6 +33,7 @@ impl Limit {
             Self::Pace => "pace",
             Self::Lines => "lines",
             Self::Allowance => "allowance",
+            Self::Budget => "budget",
         }
     }
 }
@@ -139,6 +142,8 @@ pub struct Capacity {
     pub allowance_eases_at: Option<Duration>,
     /// Calls that the run may still place.
     pub calls_left: u64,
+    /// Calls that the budget can bear, at their worst.
+    pub affordable: u64,
 }
 
 /// The starts there is room for.
@@ -164,7 +169,13 @@ impl Capacity {
             1
         };
         let calls_left = u32::try_from(self.calls_left).unwrap_or(u32::MAX);
-        let most = self.free_lines.min(self.allowed).min(alone).min(calls_left);
+        let affordable = u32::try_from(self.affordable).unwrap_or(u32::MAX);
+        let most = self
+            .free_lines
+            .min(self.allowed)
+            .min(alone)
+            .min(calls_left)
+            .min(affordable);
         let interval = self.campaign_interval.max(self.account_interval);
         let first = self.campaign_next.max(self.account_next).max(self.now);
         let starts = pace::starts(first, interval, self.now + LEAD, most as usize);
@@ -177,6 +188,9 @@ impl Capacity {
             (Some(Limit::Lines), None)
         } else if self.allowed as usize <= starts.len() {
             (Some(Limit::Allowance), self.allowance_eases_at)
+        } else if affordable as usize <= starts.len() {
+            // What is reserved for live calls may become free when they end.
+            (Some(Limit::Budget), None)
         } else if starts.len() < most as usize {
             let next = first + interval * u32::try_from(starts.len()).unwrap_or(u32::MAX);
             (Some(pace_binds), Some(next.saturating_sub(LEAD)))
@@ -242,7 +256,23 @@ mod tests {
             allowed: u32::MAX,
             allowance_eases_at: None,
             calls_left: u64::MAX,
+            affordable: u64::MAX,
         }
+    }
+
+    #[test]
+    fn a_budget_permits_no_call_that_it_cannot_bear_and_is_named() {
+        let room = |affordable| {
+            let capacity = Capacity {
+                affordable,
+                ..capacity()
+            };
+            let room = capacity.room();
+            (room.starts.len(), room.limit, room.next_at)
+        };
+        assert_eq!(room(0), (0, Some(Limit::Budget), None));
+        assert_eq!(room(3), (3, Some(Limit::Budget), None));
+        assert_eq!(room(10), (10, Some(Limit::Lines), None));
     }
 
     #[test]

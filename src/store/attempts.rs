@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::campaigns::CampaignId;
 use super::contacts::{ContactId, number_of};
+use super::costs;
 use super::doubts::{self, digits};
 use super::incidents::{self, Kind};
 use super::judgement::{self, Latest};
@@ -17,7 +18,9 @@ use crate::domain::attempt::{AttemptState, Decision, Evidence, StateName, merge}
 use crate::domain::call::{CallReport, CallSid, CallStatus};
 use crate::domain::campaign::Policy;
 use crate::domain::clocks;
+use crate::domain::cost;
 use crate::domain::doubt::{self, Patience};
+use crate::domain::money::Tariff;
 use crate::domain::pace::LATEST_SEND;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::rejection::Rejection;
@@ -66,6 +69,8 @@ pub struct Intent<'a> {
     pub ring: Duration,
     /// How long the conversation may last.
     pub talk_limit: Duration,
+    /// What it will cost, if that is known; its worst case is reserved.
+    pub tariff: Option<Tariff>,
     /// The hash of the token in its callback address, if it has one.
     pub callback_hash: Option<[u8; 32]>,
 }
@@ -79,8 +84,8 @@ pub fn record_intent(tx: &Tx<'_>, intent: &Intent<'_>, now: Timestamp) -> Result
         .0
         .prepare_cached(
             "INSERT INTO attempt (key, run_id, campaign_id, contact_id, person_id, state, intent_at, send_at, caller_id,
-                                  ring_s, talk_limit_s, callback_hash)
-             SELECT ?1, ?2, ?3, id, person_id, 'intent', ?5, ?6, ?7, ?8, ?9, ?10
+                                  ring_s, talk_limit_s, callback_hash, tariff_um, cost_um)
+             SELECT ?1, ?2, ?3, id, person_id, 'intent', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
              FROM contact WHERE id = ?4 AND state = 'pending'",
         )?
         .execute(params![
@@ -93,7 +98,9 @@ pub fn record_intent(tx: &Tx<'_>, intent: &Intent<'_>, now: Timestamp) -> Result
             digits(intent.caller_id),
             whole_seconds(intent.ring),
             whole_seconds(intent.talk_limit),
-            intent.callback_hash
+            intent.callback_hash,
+            intent.tariff.map(|tariff| tariff.per_minute().as_micros()),
+            cost::worst_case(intent.tariff, intent.talk_limit).as_micros()
         ])?;
     exactly_one("record an intent", inserted)?;
     let attempt = AttemptId(tx.0.last_insert_rowid());
@@ -219,6 +226,7 @@ pub fn merge_evidence(
         }
         keep_report(tx, attempt, report, asks_again.then_some(settled_at))?;
     }
+    costs::settle(tx, attempt)?;
     if moved {
         move_contact(tx, attempt, &row, &state, evidence, terms, now)?;
     }

@@ -21,6 +21,7 @@ pub mod campaigns;
 pub mod candidates;
 pub mod contacts;
 pub mod copy;
+pub mod costs;
 pub mod doubts;
 mod error;
 pub mod evidence;

@@ -5,10 +5,12 @@ use rusqlite::{ToSql, params_from_iter};
 
 use super::campaigns::{self, Campaign, CampaignId};
 use super::contacts::{self, number_of};
+use super::costs;
 use super::{Result, Tx, from_ms, word};
 use crate::domain::attempt::StateName;
 use crate::domain::call::Outcome;
 use crate::domain::contact::ContactState;
+use crate::domain::money::{Money, Tariff};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::report::Counts;
 
@@ -19,6 +21,12 @@ pub struct Progress {
     pub campaign: Campaign,
     /// Its contacts by state.
     pub counts: Counts,
+    /// What it has spent, what is reserved included; `None` where no tariff and no price says anything.
+    pub cost: Option<Money>,
+    /// What it may cost, if that is limited.
+    pub budget: Option<Money>,
+    /// What a call costs, if that is known.
+    pub tariff: Option<Tariff>,
     /// What each ExoPhone has done, in the order of their numbers.
     pub exophones: Vec<ExoPhoneFigures>,
 }
@@ -43,10 +51,19 @@ pub struct ExoPhoneFigures {
 /// # Errors
 /// When the database cannot be read.
 pub fn progress(tx: &Tx<'_>, campaign: CampaignId) -> Result<Progress> {
+    progress_of(tx, campaigns::get(tx, campaign)?)
+}
+
+fn progress_of(tx: &Tx<'_>, campaign: Campaign) -> Result<Progress> {
+    let policy = campaigns::policy(tx, campaign.id)?;
+    let spent = costs::spent(tx, campaign.id)?;
     Ok(Progress {
-        campaign: campaigns::get(tx, campaign)?,
-        counts: contacts::counts(tx, campaign)?,
-        exophones: exophones(tx, campaign)?,
+        counts: contacts::counts(tx, campaign.id)?,
+        exophones: exophones(tx, campaign.id)?,
+        cost: (policy.tariff.is_some() || spent > Money::ZERO).then_some(spent),
+        budget: policy.budget,
+        tariff: policy.tariff,
+        campaign,
     })
 }
 
@@ -89,13 +106,7 @@ fn exophones(tx: &Tx<'_>, campaign: CampaignId) -> Result<Vec<ExoPhoneFigures>> 
 pub fn all_progress(tx: &Tx<'_>) -> Result<Vec<Progress>> {
     campaigns::all(tx)?
         .into_iter()
-        .map(|campaign| {
-            Ok(Progress {
-                counts: contacts::counts(tx, campaign.id)?,
-                exophones: exophones(tx, campaign.id)?,
-                campaign,
-            })
-        })
+        .map(|campaign| progress_of(tx, campaign))
         .collect()
 }
 

@@ -12,6 +12,7 @@ mod import;
 mod init;
 mod kill;
 mod list;
+mod money;
 mod output;
 mod pace;
 mod provider;

@@ -53,6 +53,7 @@ fn intents(tx: &Tx<'_>, campaign: &str, numbers: &[&str]) -> Result<Vec<AttemptI
                 caller_id: PhoneNumber::parse_caller_id("08098765000").unwrap(),
                 ring: Duration::from_secs(30),
                 talk_limit: Duration::from_secs(900),
+                tariff: None,
                 callback_hash: None,
             };
             record_intent(tx, &intent, NOW)
@@ -278,6 +279,7 @@ fn a_contact_that_is_no_longer_pending_gets_no_second_intent() {
             caller_id: PhoneNumber::parse_caller_id("08098765000").unwrap(),
             ring: Duration::from_secs(30),
             talk_limit: Duration::from_secs(900),
+            tariff: None,
             callback_hash: None,
         };
         assert!(matches!(

@@ -7,6 +7,7 @@ mod clocks;
 mod doubts;
 mod exophones;
 mod limits;
+mod money;
 mod pairs;
 mod refusals;
 mod runs;

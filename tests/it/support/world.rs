@@ -23,6 +23,7 @@ use exocamp::domain::attempt::Doubt;
 use exocamp::domain::doubt::Patience;
 use exocamp::domain::eligibility::Caps;
 use exocamp::domain::ending::RunLimits;
+use exocamp::domain::money::Money;
 use exocamp::domain::pace::Allowance;
 use exocamp::domain::phone::PhoneNumber;
 use exocamp::exotel::callback::TokenHash;
@@ -31,7 +32,7 @@ use exocamp::sandbox::{Exchange, Placed, Script};
 use exocamp::store::attempts::AttemptId;
 use exocamp::store::callbacks;
 use exocamp::store::campaigns::CampaignId;
-use exocamp::store::{Store, runs};
+use exocamp::store::{Store, costs, runs};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long the machine has been up when the story begins.
@@ -167,6 +168,8 @@ pub(crate) struct World {
     /// How often the runs look whether another terminal has changed something; the jumps are not cut short without it.
     pub(crate) looks_up_every: Option<Duration>,
     pub(crate) cut: Option<Cut>,
+    /// What a campaign never spends more than, after whatever turn.
+    pub(crate) budget: Option<(CampaignId, Money)>,
     pub(crate) posts: Vec<Post>,
     /// When each request left, in all runs.
     pub(crate) requests: Vec<Duration>,
@@ -219,6 +222,7 @@ impl World {
             provider_is_ahead: SignedDuration::ZERO,
             looks_up_every: None,
             cut: None,
+            budget: None,
             posts: Vec::new(),
             requests: Vec::new(),
             reboots: Vec::new(),
@@ -479,6 +483,10 @@ impl World {
             over,
         } = turned;
         assert_eq!(progress.counts.total(), runner.total, "{progress:?}");
+        if let Some((campaign, budget)) = self.budget {
+            let spent = self.store.read(|tx| costs::spent(tx, campaign)).unwrap();
+            assert!(spent <= budget, "{spent} of {budget}");
+        }
 
         let in_vain =
             woke && effects.is_empty() && wake_at.is_some_and(|at| at <= moment.since_boot);

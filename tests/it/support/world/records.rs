@@ -6,6 +6,7 @@ use std::path::Path;
 use exocamp::domain::attempt::{AttemptState, Decision, Evidence, StateName};
 use exocamp::domain::campaign::Setting;
 use exocamp::domain::contact::NewContact;
+use exocamp::domain::money::Money;
 use exocamp::domain::phone::PhoneNumber;
 use exocamp::domain::report::Counts;
 use exocamp::provider::CallOrder;
@@ -17,7 +18,7 @@ use exocamp::store::candidates::{self, NamedBy};
 use exocamp::store::doubts::{self, Decider, Doubt};
 use exocamp::store::incidents;
 use exocamp::store::reports::{self, ContactFilter, ContactReport};
-use exocamp::store::{Store, StoreError, Tx, contacts};
+use exocamp::store::{Store, StoreError, Tx, contacts, costs};
 
 use super::{ACCOUNT, World};
 use crate::support::phones;
@@ -81,6 +82,11 @@ impl World {
         self.store
             .read(|tx| reports::contacts(tx, campaign, &all))
             .unwrap()
+    }
+
+    /// Returns what a campaign has spent, what is reserved included.
+    pub(crate) fn spent(&mut self, campaign: CampaignId) -> Money {
+        self.write(|tx| costs::spent(tx, campaign))
     }
 
     /// Returns the intents of a campaign that no reply has closed.
