@@ -285,7 +285,7 @@ async fn open(script: Script) -> anyhow::Result<(Sandbox, Client)> {
 
 fn fill(store: &mut Store, count: u64, settings: &[(&str, &str)]) -> anyhow::Result<CampaignId> {
     let now = jiff::Timestamp::now();
-    let always = [("hours", "00:00-24:00")];
+    let always = [("hours", "00:00-24:00"), ("short-calls", "off")];
     let campaign = store.write(|tx| -> Result<_, StoreError> {
         let name = "bench"
             .parse()

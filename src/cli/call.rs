@@ -45,8 +45,11 @@ pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Fail
         return Ok(Exit::Stopped);
     }
     offer(workspace, &mut store, &campaign, number)?;
-    // A person who types a number wants that call now; the hours are for lists.
-    let settings = vec![(Setting::Hours, "00:00-24:00".to_owned())];
+    // A person who types a number wants that call now, and may hang up as soon as it rings; the rules are for lists.
+    let settings = vec![
+        (Setting::Hours, "00:00-24:00".to_owned()),
+        (Setting::ShortCalls, "off".to_owned()),
+    ];
     let job = Job {
         campaign: campaign.clone(),
         task: Task::Dial(dialling),

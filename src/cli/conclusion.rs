@@ -41,6 +41,9 @@ pub(super) fn conclude(
     let progress = store.read(|tx| reports::progress(tx, campaign.id))?;
     // The lock is still ours here, so the state as written is the truth.
     let status = progress.campaign.state.as_str();
+    if let Some(caution) = &summary.ending.caution {
+        workspace.ui.warn(&caution.to_string());
+    }
     if workspace.ui.format == Format::Json {
         workspace.ui.json(&SummaryView::new(
             StatusView::new(&progress, status),
@@ -77,6 +80,12 @@ pub(super) fn conclude(
             format!("{calls} in {}, {requests} requests", took(summary.elapsed)),
         ));
         workspace.ui.data(&table::facts(&lines))?;
+        if summary.ending.because == StoppedBecause::Canary {
+            let name = typed_name(&campaign.name);
+            workspace.ui.hint(&format!(
+                "`exocamp status {name}` shows what came of the calls; the next start tries another canary"
+            ));
+        }
         if summary.ending.because == StoppedBecause::Budget {
             let name = typed_name(&campaign.name);
             workspace.ui.hint(&format!(
@@ -104,7 +113,7 @@ pub(super) fn conclude(
 fn stop_to_mend(progress: &Progress, because: StoppedBecause) -> Option<String> {
     let name = &progress.campaign.name;
     match (because, &progress.campaign.paused_by) {
-        (StoppedBecause::Paused, Some(PausedBy::Exocamp(why))) => {
+        (StoppedBecause::Canary | StoppedBecause::Paused, Some(PausedBy::Exocamp(why))) => {
             Some(format!("`{name}` is paused: {why}"))
         }
         (StoppedBecause::Budget, _) => {
@@ -142,6 +151,7 @@ pub(super) fn exit_of(
         | StoppedBecause::MaxRuntime
         | StoppedBecause::MaxCalls
         | StoppedBecause::NothingDue
+        | StoppedBecause::Canary
         | StoppedBecause::Budget => Exit::Stopped,
     })
 }
@@ -152,6 +162,7 @@ pub(super) fn nothing_done(because: StoppedBecause) -> Summary {
         because,
         trouble: None,
         limited_by: None,
+        caution: None,
     };
     Summary {
         ending,
@@ -175,6 +186,7 @@ pub(super) fn explain(because: StoppedBecause) -> &'static str {
         StoppedBecause::MaxRuntime => "the time of `--max-runtime` is over",
         StoppedBecause::MaxCalls => "the calls of `--max-calls` are made",
         StoppedBecause::NothingDue => "nothing is due now",
+        StoppedBecause::Canary => "the canary did not pass",
         StoppedBecause::Budget => "the budget bears no further call",
         StoppedBecause::Provider => "the provider refuses or cannot be reached",
         StoppedBecause::Breaker => "one reply after another was lost",

@@ -30,20 +30,22 @@ pub(super) fn typed(
         .map(resolved)
         .collect::<Result<_, _>>()?;
     if workspace.ui.sandbox {
-        open_at_any_hour(&mut settings);
+        pretend(&mut settings);
     }
     Ok(settings)
 }
 
-/// Pretend phones may ring at night, unless it is the hours that are rehearsed.
-fn open_at_any_hour(settings: &mut Vec<(Setting, String)>) {
+/// Pretend phones may ring at night, unless it is the hours that are rehearsed; and how long pretend calls last says
+/// nothing about the flow.
+fn pretend(settings: &mut Vec<(Setting, String)>) {
     let is_typed = |key| settings.iter().any(|(typed, _)| *typed == key);
-    let any_hour = [
+    let pretended = [
         (Setting::Hours, "00:00-24:00"),
         (Setting::Days, "mon-sun"),
         (Setting::Holidays, "none"),
+        (Setting::ShortCalls, "off"),
     ];
-    let mut added: Vec<_> = any_hour
+    let mut added: Vec<_> = pretended
         .into_iter()
         .filter(|(key, _)| !is_typed(*key))
         .collect();
@@ -167,7 +169,7 @@ mod tests {
                 .iter()
                 .map(|(key, value)| (*key, (*value).to_owned()))
                 .collect();
-            open_at_any_hour(&mut settings);
+            pretend(&mut settings);
             let mut policy = Policy::default();
             policy.set(Setting::Hours, "10:00-11:00").unwrap();
             policy.set(Setting::Purpose, "collections").unwrap();

@@ -84,6 +84,9 @@ pub(super) fn dial(
     if let Some(shut) = gate.shut() {
         return Ok(held_back(shut, now));
     }
+    if seen.canary_left == 0 {
+        return Ok(Dialled::nothing(WaitsFor::Canary, None));
+    }
     let room = room(tx, run, dialling, now, seen)?;
     let mut starts = room.starts.iter().copied().peekable();
     let mut exophones = ExoPhones::read(tx, seen.policy, dialling, now)?;
@@ -304,7 +307,8 @@ fn room(
         calls_left: dialling
             .limits
             .max_calls
-            .map_or(u64::MAX, |most| most.saturating_sub(made)),
+            .map_or(u64::MAX, |most| most.saturating_sub(made))
+            .min(seen.canary_left),
         affordable: seen.affordable,
     };
     Ok(capacity.room())

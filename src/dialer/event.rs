@@ -9,6 +9,7 @@ use crate::domain::doubt::Scan;
 use crate::domain::ending::StoppedBecause;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::Limit;
+use crate::domain::quality::Answered;
 use crate::domain::rejection::Rejection;
 use crate::domain::report::Counts;
 use crate::provider::{Answer, CallOrder, Greeting, Page, PageMark, Reply, Search};
@@ -120,6 +121,8 @@ pub enum WaitsFor {
     Greeting,
     /// The reply to its first call.
     FirstReply,
+    /// What comes of its first calls.
+    Canary,
     /// That lost replies stop: it looks for the calls, then tries one.
     Breaker,
     /// The calling hours; opening then, if ever.
@@ -158,6 +161,8 @@ pub struct Ending {
     pub trouble: Option<Trouble>,
     /// What bound it for the longest time.
     pub limited_by: Option<Limit>,
+    /// Most calls were short, and the campaign went on all the same.
+    pub caution: Option<Answered>,
 }
 
 /// What is wrong with the provider or the way to it.

@@ -11,6 +11,7 @@ mod exophone;
 mod hear;
 mod look;
 mod minute;
+mod quality;
 pub mod rolls;
 pub mod run;
 mod search;

@@ -16,6 +16,7 @@ use crate::domain::ending::{RunLimits, StoppedBecause};
 use crate::domain::pace::Allowance;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::{Limit, Phase};
+use crate::domain::quality::Answered;
 use crate::exotel::callback::{CallbackBase, CallbackSecret};
 use crate::store::campaigns::CampaignId;
 use crate::store::runs::RunId;
@@ -111,6 +112,8 @@ pub struct Run {
     pub(super) ending: Option<(StoppedBecause, Duration)>,
     pub(super) trouble: Option<Trouble>,
     pub(super) paused_since: Option<Duration>,
+    /// Most calls were short, and the campaign goes on all the same.
+    pub(super) caution: Option<Answered>,
     pub(super) greetings: u32,
     pub(super) look_ups_under_way: u32,
     /// A search for doubts goes on; its next page, once it is known.
@@ -168,6 +171,7 @@ impl Run {
             ending: None,
             trouble: None,
             paused_since: None,
+            caution: None,
             greetings: 0,
             look_ups_under_way: 0,
             is_searching: false,

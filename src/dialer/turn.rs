@@ -10,6 +10,7 @@ use super::dial::{Dialled, dial};
 use super::event::{Effect, Ending, Event, Progress, WaitsFor};
 use super::hear::{self, Scene};
 use super::look::look;
+use super::quality;
 use super::rolls::Rolls;
 use super::run::{Run, Task};
 use super::search;
@@ -50,6 +51,8 @@ pub(super) struct Seen<'a> {
     pub(super) calendar: Calendar,
     pub(super) live: Live,
     pub(super) last_minute: LastMinute,
+    /// Calls that the canary still may have.
+    pub(super) canary_left: u64,
     /// Calls that the budget can bear, at their worst.
     pub(super) affordable: u64,
 }
@@ -84,6 +87,7 @@ pub fn turn(
     };
     hear::hear_all(&mut scene, events)?;
     contacts::expire(tx, id, &policy, now.wall)?;
+    let canary_left = quality::mind(tx, run, &policy, now)?;
 
     let campaign = campaigns::get(tx, id)?;
     let holds = LineHolds {
@@ -97,6 +101,7 @@ pub fn turn(
         calendar: policy.calendar(),
         live,
         last_minute: last_minute(tx, run, now)?,
+        canary_left,
         affordable: cost::affordable(
             policy.budget,
             costs::spent(tx, id)?,
@@ -265,6 +270,7 @@ fn leave(
         because,
         trouble: run.trouble.clone(),
         limited_by: run.bound.longest(),
+        caution: run.caution,
     }))
 }
 

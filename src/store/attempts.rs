@@ -12,6 +12,7 @@ use super::costs;
 use super::doubts::{self, digits};
 use super::incidents::{self, Kind};
 use super::judgement::{self, Latest};
+use super::quality;
 use super::runs::RunId;
 use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
 use crate::domain::attempt::{AttemptState, Decision, Evidence, StateName, merge};
@@ -225,6 +226,9 @@ pub fn merge_evidence(
             judgement::judge_by_length(tx, attempt, report, terms.policy, now)?;
         }
         keep_report(tx, attempt, report, asks_again.then_some(settled_at))?;
+        if !row.is_timed {
+            quality::count_answered(tx, attempt)?;
+        }
     }
     costs::settle(tx, attempt)?;
     if moved {
@@ -421,6 +425,8 @@ struct AttemptRow {
     charged: u32,
     is_latest: bool,
     is_given_up: bool,
+    /// Whether its call is known to have been answered, and for how long.
+    is_timed: bool,
     send_at: Timestamp,
     accepted_at: Option<Timestamp>,
 }
@@ -429,11 +435,12 @@ fn load(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptRow> {
     let mut statement = tx.0.prepare_cached(
         "SELECT attempt.state, attempt.call_sid, attempt.contact_id, contact.charged,
                 contact.last_attempt_id = attempt.id, attempt.accepted_at, attempt.send_at,
-                contact.state = 'completed' AND contact.reason IS 'presumed_placed'
+                contact.state = 'completed' AND contact.reason IS 'presumed_placed',
+                attempt.state = 'completed' AND duration_s IS NOT NULL
          FROM attempt JOIN contact ON contact.id = attempt.contact_id WHERE attempt.id = ?1",
     )?;
-    let (name, sid, contact, charged, is_latest, accepted_at, send_at, is_given_up) = statement
-        .query_row([attempt.0], |row| {
+    let (name, sid, contact, charged, is_latest, accepted_at, send_at, is_given_up, is_timed) =
+        statement.query_row([attempt.0], |row| {
             Ok((
                 row.get::<_, String>(0)?,
                 row.get::<_, Option<String>>(1)?,
@@ -443,6 +450,7 @@ fn load(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptRow> {
                 row.get::<_, Option<i64>>(5)?,
                 row.get(6)?,
                 row.get(7)?,
+                row.get(8)?,
             ))
         })?;
     let sid = sid.map(|sid| word::<CallSid>(&sid)).transpose()?;
@@ -454,6 +462,7 @@ fn load(tx: &Tx<'_>, attempt: AttemptId) -> Result<AttemptRow> {
         charged,
         is_latest,
         is_given_up,
+        is_timed,
         send_at: from_ms(send_at),
         accepted_at,
     })

@@ -33,6 +33,7 @@ pub mod looks;
 pub mod machine;
 mod mark;
 mod place;
+pub mod quality;
 pub mod reports;
 pub mod runs;
 pub mod schedules;

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::attempts::{self, Source, Terms};
-use super::campaigns::{self, CampaignId};
+use super::campaigns::{self, CampaignId, PausedBy};
+use super::quality;
 use super::{Result, StoreError, Tx, exactly_one, from_us, to_ms, to_us};
 use crate::clock::Moment;
 use crate::domain::attempt::{Doubt, Evidence};
@@ -77,6 +78,13 @@ pub fn recover(
 /// # Errors
 /// When the database refuses.
 pub fn campaign_is_running(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result<()> {
+    if matches!(
+        campaigns::get(tx, campaign)?.paused_by,
+        Some(PausedBy::Exocamp(_))
+    ) {
+        // Calls that ended after the pause would tell of what has been mended since.
+        quality::count_anew(tx, campaign)?;
+    }
     tx.0.execute(
         "UPDATE campaign SET state = 'running', paused_by = NULL, paused_why = NULL, paused_at = NULL,
                 started_at = coalesce(started_at, ?2), finished_at = NULL

@@ -166,6 +166,7 @@ fn waiting(progress: &Progress) -> Option<String> {
     Some(match progress.waits_for {
         WaitsFor::Nothing => format!("limited by {}", progress.limit.map(Limit::as_str)?),
         WaitsFor::Greeting => "waits for the provider".to_owned(),
+        WaitsFor::Canary => "waits for what comes of the canary's calls".to_owned(),
         WaitsFor::Breaker => "replies get lost: looks for the calls, then tries one".to_owned(),
         WaitsFor::FirstReply => "waits for the first reply".to_owned(),
         WaitsFor::Hours(Some(at)) => format!("waits for the calling hours, {}", clock(at)),

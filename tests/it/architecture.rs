@@ -43,6 +43,7 @@ const GIVEN_THE_TIME: &[&str] = &[
     "dialer/dial.rs",
     "dialer/exophone.rs",
     "dialer/look.rs",
+    "dialer/quality.rs",
     "dialer/trouble.rs",
     "dialer/run.rs",
     "dialer/rolls.rs",
@@ -58,6 +59,7 @@ const PURE: &[&str] = &[
     "dialer/dial.rs",
     "dialer/exophone.rs",
     "dialer/look.rs",
+    "dialer/quality.rs",
     "dialer/trouble.rs",
 ];
 

@@ -16,6 +16,7 @@ mod money;
 mod output;
 mod pace;
 mod provider;
+mod quality;
 mod refusals;
 mod rehearsal;
 mod retries;

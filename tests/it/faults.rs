@@ -15,7 +15,8 @@ use crate::support::strace::Strace;
 const LOG: &str = "exocamp.db-wal";
 
 /// A start that takes many turns: as many calls as this at once, and no more.
-const FEW_LINES: &str = "start leads --rate max --allowance max --lines 4 --hours 00:00-24:00";
+const FEW_LINES: &str =
+    "start leads --rate max --allowance max --lines 4 --hours 00:00-24:00 --short-calls off";
 
 /// Fails unless every call in the ledger is one that an attempt permits, to that attempt's number.
 #[track_caller]
@@ -120,7 +121,7 @@ fn a_commit_that_fails_sends_nothing() {
         folder.run(&format!("start leads {FAST}")).exits(0);
         folder.import_people("leads", 6);
         // With an allowance, the GET has a row of its own.
-        let start = "start leads --rate max --lines 50 --hours 00:00-24:00";
+        let start = "start leads --rate max --lines 50 --hours 00:00-24:00 --short-calls off";
         let fault = format!("fdatasync,fsync:error=EIO:when={sync}");
         strace.run(&folder, &fault, Some(LOG), start).end().exits(6);
         exotel.ledger().len() - 1

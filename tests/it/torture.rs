@@ -62,7 +62,7 @@ const FAULTS: [(&str, &str); 14] = [
 /// What every second batch says besides, so that there is a way back from a doubt to another call.
 const REDIAL: &str = "--redial-if-proven-not-placed";
 
-const START: &str = "start leads --rate max --lines 40 --hours 00:00-24:00 \
+const START: &str = "start leads --rate max --lines 40 --hours 00:00-24:00 --short-calls off \
                      --retries 1 --retry-on busy --retry-after 1s --ring 5s --talk-limit 5s";
 
 /// Done, stopped with contacts left, only doubts, trouble with the provider: each is a reason to start again.

@@ -93,11 +93,14 @@ CREATE TABLE quality (
     -- Calls that were picked up since somebody last looked, and those among them that ended within seconds.
     answered    INTEGER NOT NULL DEFAULT 0 CHECK (answered >= 0),
     short       INTEGER NOT NULL DEFAULT 0 CHECK (short >= 0),
-    -- The canary's attempts come after this one.
-    canary_from INTEGER NOT NULL DEFAULT 0,
+    -- The canary's attempts come after this one; none has begun without.
+    canary_from INTEGER,
     -- How many it was to have, once it has passed.
     canary_passed INTEGER
 ) STRICT;
+
+-- The canary's attempts are looked at in every turn while there is one.
+CREATE INDEX attempt_of_campaign ON attempt (campaign_id, id);
 
 -- Every hand on the tiller: pause, resume, cancel, retry and what overrode a rule. Settings have their own table. Only
 -- ever added to.

@@ -324,8 +324,9 @@ fn a_running_campaign_can_be_audited_and_nothing_is_found_that_is_not_there() {
     // As long as the list may lack a call, none is missed.
     folder.set("EXOCAMP_RECORD_LAG", "1s");
     folder.import_people("leads", 400);
-    let mut running =
-        folder.spawn("start leads --rate max --allowance max --lines 12 --hours 00:00-24:00");
+    let mut running = folder.spawn(
+        "start leads --rate max --allowance max --lines 12 --hours 00:00-24:00 --short-calls off",
+    );
     exotel.has_accepted(20);
     let mut matched = BTreeSet::new();
     while !running.has_ended() {

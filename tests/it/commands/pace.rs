@@ -8,8 +8,7 @@ fn starts_are_evenly_spaced_however_long_replies_take() {
     let exotel = Exotel::start("--hold 50ms --mix completed=1 --reply-delay 1s");
     let folder = Folder::calling(&exotel);
     folder.import_people("leads", 22);
-    let line =
-        "start leads --rate 200/min --allowance max --lines 50 --hours 00:00-24:00 --format json";
+    let line = "start leads --rate 200/min --allowance max --lines 50 --hours 00:00-24:00 --short-calls off --format json";
     let summary = folder.run(line).exits(0).json();
     assert_eq!(summary["limited_by"], "pace");
 

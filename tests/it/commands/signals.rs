@@ -15,8 +15,9 @@ fn stopped_by(signal: Signal, code: i32) -> (Exotel, Folder) {
     let exotel = Exotel::start("--hold 100ms --mix completed=1 --reply-delay 200ms");
     let folder = Folder::calling(&exotel);
     folder.import_people("leads", 40);
-    let running =
-        folder.spawn("start leads --rate 20/s --allowance max --lines 50 --hours 00:00-24:00");
+    let running = folder.spawn(
+        "start leads --rate 20/s --allowance max --lines 50 --hours 00:00-24:00 --short-calls off",
+    );
     exotel.has_accepted(5);
     running.signal(signal);
     let ran = running.end().exits(code);

@@ -9,6 +9,7 @@ mod exophones;
 mod limits;
 mod money;
 mod pairs;
+mod quality;
 mod refusals;
 mod runs;
 mod schedules;

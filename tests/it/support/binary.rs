@@ -22,8 +22,9 @@ use super::canary;
 use super::exotel::Exotel;
 use super::process::{LIMIT, Ran, Running, eventually};
 
-/// What `start` needs to call as fast as it can, at any hour.
-pub(crate) const FAST: &str = "--rate max --allowance max --lines 50 --hours 00:00-24:00";
+/// What `start` needs to call as fast as it can, at any hour, people who are on the phone for a moment only.
+pub(crate) const FAST: &str =
+    "--rate max --allowance max --lines 50 --hours 00:00-24:00 --short-calls off";
 
 /// A folder to work in, with the environment that commands find there.
 #[derive(Debug)]

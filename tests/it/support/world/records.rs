@@ -49,6 +49,9 @@ impl World {
                 contacts::add(tx, id, source, person)?;
             }
             contacts::count_new(tx, id, people.len() as u64)?;
+            // Pretend calls are as short as a story wants them.
+            let short_calls = Setting::ShortCalls;
+            campaigns::remember(tx, id, short_calls, "off", "asha", now)?;
             for (key, value) in settings {
                 campaigns::remember(tx, id, *key, value, "asha", now)?;
             }
