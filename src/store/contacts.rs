@@ -239,12 +239,12 @@ pub fn due(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp, most: usize) -> Re
     .collect()
 }
 
+const CALLS_OF: &str = "SELECT send_at FROM attempt WHERE person_id = ?1 AND send_at > ?2
+     AND state NOT IN ('not_sent', 'rejected', 'not_placed') ORDER BY send_at";
+
 /// Returns when a person was called in the last 7 days, by all campaigns: whatever may have rung counts.
 fn calls_of(tx: &Tx<'_>, person: i64, now: Timestamp) -> Result<Vec<Timestamp>> {
-    let mut statement = tx.0.prepare_cached(
-        "SELECT send_at FROM attempt WHERE person_id = ?1 AND send_at > ?2
-         AND state NOT IN ('not_sent', 'rejected', 'not_placed') ORDER BY send_at",
-    )?;
+    let mut statement = tx.0.prepare_cached(CALLS_OF)?;
     let since = now.saturating_sub(eligibility::WEEK).unwrap_or(now);
     let rows = statement.query_map(params![person, to_ms(since)], |row| row.get(0))?;
     rows.map(|at| Ok(from_ms(at?))).collect()
@@ -404,6 +404,24 @@ mod tests {
                 let people: i64 =
                     tx.0.query_row("SELECT count(*) FROM person", [], |row| row.get(0))?;
                 assert_eq!(people, 1);
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn the_calls_of_a_person_are_found_by_their_index() {
+        let mut store = Store::in_memory().unwrap();
+        store
+            .read(|tx| {
+                let sql = format!("EXPLAIN QUERY PLAN {CALLS_OF}");
+                let mut statement = tx.0.prepare(&sql)?;
+                let plan = statement.query_map([1, 0], |row| row.get(3))?;
+                let plan: Vec<String> = plan.collect::<rusqlite::Result<_>>()?;
+                assert_eq!(
+                    plan,
+                    ["SEARCH attempt USING INDEX attempt_of_person (person_id=? AND send_at>?)"]
+                );
                 Ok(())
             })
             .unwrap();

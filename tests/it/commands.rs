@@ -2,6 +2,7 @@
 
 mod audit;
 mod call;
+mod caps;
 mod cron;
 mod demo;
 mod doubts;
