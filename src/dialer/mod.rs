@@ -11,6 +11,7 @@ mod exophone;
 mod hear;
 mod look;
 mod minute;
+mod permission;
 mod quality;
 pub mod rolls;
 pub mod run;
@@ -26,6 +27,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use self::event::{Effect, Ending, Event, Progress};
 use self::minute::LastStarts;
+use self::permission::LastLook;
 use self::rolls::Rolls;
 use self::run::{Assignment, Run};
 use self::turn::{Turned, turn};
@@ -92,6 +94,7 @@ pub async fn run(
         client,
         clock,
         starts: LastStarts::default(),
+        last_look: LastLook::beside(&store)?,
         tasks: JoinSet::new(),
     };
     let mut desk = Desk {
@@ -163,6 +166,7 @@ struct Hands {
     client: Client,
     clock: Clock,
     starts: LastStarts,
+    last_look: LastLook,
     tasks: JoinSet<Event>,
 }
 
@@ -181,7 +185,7 @@ impl Hands {
                 send_at_wall,
                 per_minute,
             } => {
-                let starts = self.starts.clone();
+                let (starts, last_look) = (self.starts.clone(), self.last_look.clone());
                 self.tasks.spawn(async move {
                     sleep_until(clock, send_at).await;
                     let reply = loop {
@@ -192,7 +196,11 @@ impl Hands {
                             break Reply::NotSent(why);
                         }
                         match starts.admit(now, per_minute) {
-                            Ok(()) => break client.connect(&order).await,
+                            // After every wait, and right before the first byte.
+                            Ok(()) => match last_look.permits(attempt) {
+                                Ok(()) => break client.connect(&order).await,
+                                Err(why) => break Reply::NotSent(why),
+                            },
                             Err(held_back) => tokio::time::sleep(held_back).await,
                         }
                     };

@@ -45,6 +45,12 @@ pub enum NotSent {
     /// The wall clock was set between the permission and the sending, so that the permission is worth nothing.
     #[error("this machine's clock was set before the call could be sent")]
     ClockSet,
+    /// Between the permission and the sending the campaign was paused or cancelled, or the person opted out.
+    #[error("the permission was withdrawn before the call was sent")]
+    Withdrawn,
+    /// Whether the permission still stood could not be read.
+    #[error("the database could not be read just before the call was to be sent")]
+    CannotLook,
 }
 
 /// What a person says of an attempt that nobody can say anything else about.

@@ -32,6 +32,7 @@ pub mod lock;
 pub mod looks;
 pub mod machine;
 mod mark;
+pub mod permission;
 mod place;
 pub mod quality;
 pub mod reports;
@@ -63,6 +64,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long a writer waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a reader beside a writer waits, which it hardly ever has to.
+const READER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What the functions of the store return.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -265,6 +269,21 @@ impl Store {
         tx.pragma_update(None, "user_version", KNOWN_SCHEMA)?;
         tx.commit()?;
         Ok(())
+    }
+
+    /// Opens the same file once more, to read beside whoever writes: a reader sees what is committed, and waits for
+    /// nobody.
+    ///
+    /// # Errors
+    /// When it cannot be opened; one in memory is a database of its own, and never the same.
+    pub fn open_beside(&self) -> Result<Self> {
+        let beside = Self::connect(self.path.clone(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        // Only a log that must be recovered could keep it waiting, and whoever asks cannot wait for long.
+        beside.connection.busy_timeout(READER_TIMEOUT)?;
+        match beside.schema()? {
+            KNOWN_SCHEMA => Ok(beside),
+            _ => Err(StoreError::Missing(self.path.clone())),
+        }
     }
 
     /// Returns the database's file.

@@ -15,4 +15,5 @@ mod runs;
 mod schedules;
 mod seeds;
 mod shared;
+mod steering;
 mod tracking;

@@ -6,13 +6,12 @@ use exocamp::dialer::event::Event;
 use exocamp::domain::campaign::{CampaignState, Setting};
 use exocamp::domain::contact::ContactState;
 use exocamp::domain::ending::{RunLimits, StoppedBecause};
-use exocamp::domain::pace::LEAD;
 use exocamp::provider::Reply;
 use exocamp::sandbox::Script;
 use exocamp::store::campaigns::{self, PausedBy};
 
 use crate::support::outside;
-use crate::support::world::{LONGEST_COMMIT, Post, World};
+use crate::support::world::{Post, World};
 
 fn long_calls() -> Script {
     Script {
@@ -41,10 +40,7 @@ fn nobody_is_rung_after_a_pause_was_committed_and_live_calls_are_followed_two_mi
     world.run();
     assert_eq!(world.ending(run).because, StoppedBecause::Paused);
     let latest = world.exchange.calls().last().unwrap().accepted_at;
-    assert!(
-        latest <= paused_at + LEAD + LONGEST_COMMIT,
-        "{latest} after {paused_at}"
-    );
+    assert!(latest <= paused_at, "{latest} after {paused_at}");
     let followed = world.time().duration_since(paused_at);
     assert!((119..=122).contains(&followed.as_secs()), "{followed:?}");
     let counts = world.counts(campaign);

@@ -10,6 +10,7 @@ use exocamp::domain::rejection::{Rejection, RejectionClass};
 use exocamp::provider::{Answer, CallOrder, Greeting, LookUpFailure, Page, PageMark, Reply};
 use exocamp::sandbox::{self, CallView, Cursor, Exchange, GetTrouble, ListFilter, Order, Refusal};
 use exocamp::store::attempts::AttemptId;
+use exocamp::store::permission;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{EndTimes, Item, Lengths, Network, Post, Searches, World};
@@ -38,6 +39,9 @@ impl World {
                 let late_by_the_wall = moment.wall.duration_since(send_at_wall);
                 let (reply, after) = match pace::may_still_be_sent(late, late_by_the_wall) {
                     Err(why) => (Reply::NotSent(why), Duration::ZERO),
+                    Ok(()) if !self.is_still_permitted(attempt) => {
+                        (Reply::NotSent(NotSent::Withdrawn), Duration::ZERO)
+                    }
                     Ok(()) => self.dial(place, attempt, &order),
                 };
                 (Event::Replied { attempt, reply }, after)
@@ -90,6 +94,13 @@ impl World {
             duration_s: report.duration_s.filter(|_| !is_late),
             ..report
         }
+    }
+
+    /// Takes the shell's last look.
+    fn is_still_permitted(&mut self, attempt: AttemptId) -> bool {
+        self.store
+            .read(|tx| permission::stands(tx, attempt))
+            .unwrap()
     }
 
     fn greet(&mut self) -> (Answer<Greeting>, Duration) {

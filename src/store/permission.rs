@@ -1,0 +1,136 @@
+//! The last look: whether the permission that an intent gave still stands when its call is about to leave.
+//!
+//! A call leaves up to [`crate::domain::pace::LEAD`] after its intent was committed, and later where the pace holds it
+//! back. In between another process may have paused the campaign or put the person on the do-not-call list. This reads
+//! a few rows by their keys, on a connection of its own: readers wait for nobody.
+
+use rusqlite::params;
+
+use super::attempts::AttemptId;
+use super::campaigns::CampaignId;
+use super::{Result, Tx};
+
+/// Returns whether the call of this intent may still leave.
+///
+/// It may not once its campaign was paused or cancelled, once another run has taken this one's place, once the person
+/// is on the do-not-call list, or once the intent is one no more.
+///
+/// # Errors
+/// When the database cannot be read; then nobody may be called.
+pub fn stands(tx: &Tx<'_>, attempt: AttemptId) -> Result<bool> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT 1 FROM attempt JOIN campaign ON campaign.id = attempt.campaign_id
+         WHERE attempt.id = ?1 AND attempt.state = 'intent' AND campaign.current_run = attempt.run_id
+           AND campaign.state NOT IN ('paused', 'cancelled')
+           AND NOT EXISTS (SELECT 1 FROM do_not_call WHERE do_not_call.person_id = attempt.person_id)",
+    )?;
+    Ok(statement.exists([attempt.get()])?)
+}
+
+/// Returns how many calls of a campaign are permitted and not answered: they leave now, have left, or are found to have
+/// lost their permission.
+///
+/// Whoever has paused, cancelled or opted out waits until there is none, and knows then that none is about to begin.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn unanswered(tx: &Tx<'_>, campaign: CampaignId) -> Result<u64> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT count(*) FROM attempt WHERE campaign_id = ?1 AND state = 'intent' AND live = 1",
+    )?;
+    let count: i64 = statement.query_row(params![campaign.get()], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::campaign::CampaignState;
+    use crate::domain::contact::NewContact;
+    use crate::store::attempts::{self, Intent};
+    use crate::store::campaigns::{self, PausedBy};
+    use crate::store::{Store, contacts, runs};
+
+    /// Something that happens between the permission and the call.
+    type Meanwhile = fn(&Tx<'_>, CampaignId) -> Result<()>;
+
+    fn after(meanwhile: Meanwhile) -> (bool, u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open_or_create(&folder.path().join("exocamp.db")).unwrap();
+        let mut eyes = store.open_beside().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let permitted = store.write(|tx| -> Result<_> {
+            let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", now)?;
+            let source = contacts::add_source(tx, id, "leads.csv", now)?;
+            let contact = NewContact {
+                number: "9876500001".parse().unwrap(),
+                name: None,
+                fields: Vec::new(),
+                line: 2,
+            };
+            contacts::add(tx, id, source, &contact)?;
+            contacts::count_new(tx, id, 1)?;
+            let run = runs::begin(tx, id, 1, "desk", now)?;
+            runs::campaign_is_running(tx, id, now)?;
+            let due = contacts::due(tx, id, now, 1)?;
+            let intent = Intent {
+                run,
+                campaign: id,
+                contact: due[0].contact,
+                key: "key",
+                send_at: now,
+                caller_id: "08098765000".parse().unwrap(),
+                ring: Duration::from_secs(30),
+                talk_limit: Duration::from_secs(60),
+                callback_hash: None,
+            };
+            Ok((id, attempts::record_intent(tx, &intent, now)?))
+        });
+        let (id, attempt) = permitted.unwrap();
+        assert!(eyes.read(|tx| stands(tx, attempt)).unwrap());
+        store.write(|tx| meanwhile(tx, id)).unwrap();
+        eyes.read(|tx| Ok((stands(tx, attempt)?, unanswered(tx, id)?)))
+            .unwrap()
+    }
+
+    #[test]
+    fn whatever_forbids_calls_withdraws_a_permission_that_was_given_before() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(after(|_, _| Ok(())), (true, 1));
+        let withdrawing: [Meanwhile; 5] = [
+            |tx, id| campaigns::pause(tx, id, &PausedBy::Person, Timestamp::UNIX_EPOCH),
+            |tx, id| {
+                campaigns::pause(
+                    tx,
+                    id,
+                    &PausedBy::Exocamp("no".into()),
+                    Timestamp::UNIX_EPOCH,
+                )
+            },
+            |tx, id| campaigns::set_state(tx, id, CampaignState::Cancelled, Timestamp::UNIX_EPOCH),
+            |tx, id| runs::begin(tx, id, 2, "desk", Timestamp::UNIX_EPOCH).map(drop),
+            |tx, _| {
+                let sql = "INSERT INTO do_not_call (person_id, added_at, added_by, source) SELECT id, 0, 'asha', 'person' FROM person";
+                tx.0.execute(sql, [])?;
+                Ok(())
+            },
+        ];
+        for (case, meanwhile) in withdrawing.into_iter().enumerate() {
+            assert_eq!(after(meanwhile), (false, 1), "case {case}");
+        }
+        let resumed: Meanwhile = |tx, id| {
+            campaigns::pause(tx, id, &PausedBy::Person, Timestamp::UNIX_EPOCH)?;
+            campaigns::set_state(tx, id, CampaignState::Running, Timestamp::UNIX_EPOCH)
+        };
+        assert_eq!(after(resumed), (true, 1), "{now}");
+        let answered: Meanwhile = |tx, _| {
+            tx.0.execute("UPDATE attempt SET state = 'not_sent'", [])?;
+            Ok(())
+        };
+        assert_eq!(after(answered), (false, 0));
+    }
+}
