@@ -18,9 +18,9 @@ use crate::domain::campaign::{CampaignState, Setting};
 use crate::domain::eligibility::Caps;
 use crate::domain::pace::{Allowance, NotAnAllowance};
 use crate::exotel::callback::{CallbackBase, CallbackSecret};
-use crate::store::campaigns::{self, Campaign, CampaignId};
+use crate::store::campaigns::{self, Campaign};
 use crate::store::lock::{Holder, RunLock};
-use crate::store::{Store, Tx, contacts, runs};
+use crate::store::{Store, contacts, runs, settings};
 use crate::ui::progress::ProgressView;
 
 /// Takes the campaign's lock, which names this process to whoever comes second, and claims the database for this
@@ -176,7 +176,8 @@ pub(super) async fn conduct(
         settings,
     } = job;
     let run = store.write(|tx| -> Result<_, Failure> {
-        remember(workspace, tx, campaign.id, &settings)?;
+        let moment = workspace.clock.moment();
+        settings::change(tx, campaign.id, &settings, workspace.owner(), &moment)?;
         Ok(runs::begin(
             tx,
             campaign.id,
@@ -225,9 +226,10 @@ pub(super) fn expire(
     campaign: &Campaign,
     settings: &[(Setting, String)],
 ) -> Result<(), Failure> {
-    let (id, now) = (campaign.id, workspace.clock.wall());
+    let (id, moment) = (campaign.id, workspace.clock.moment());
+    let now = moment.wall;
     let (expired, ends) = store.write(|tx| -> Result<_, Failure> {
-        remember(workspace, tx, id, settings)?;
+        settings::change(tx, id, settings, workspace.owner(), &moment)?;
         let policy = campaigns::policy(tx, id)?;
         let expired = contacts::expire(tx, id, &policy, now)?;
         let counts = contacts::counts(tx, id)?;
@@ -262,33 +264,6 @@ fn callbacks(workspace: &Workspace) -> Result<Option<Callbacks>, Failure> {
     })?;
     let secret = CallbackSecret::new()?;
     Ok(Some(Callbacks { base, secret }))
-}
-
-/// Remembers the settings that change something; cron gives the same ones every five minutes.
-fn remember(
-    workspace: &Workspace,
-    tx: &Tx<'_>,
-    campaign: CampaignId,
-    settings: &[(Setting, String)],
-) -> Result<(), Failure> {
-    for (key, value) in settings {
-        let before = campaigns::policy(tx, campaign)?;
-        let mut after = before.clone();
-        after
-            .set(*key, value)
-            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-        if after != before {
-            campaigns::remember(
-                tx,
-                campaign,
-                *key,
-                value,
-                workspace.owner(),
-                workspace.clock.wall(),
-            )?;
-        }
-    }
-    Ok(())
 }
 
 /// The first signal lets open calls be answered, the second leaves at once; a closed terminal counts as SIGTERM.

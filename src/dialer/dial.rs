@@ -285,7 +285,14 @@ fn room(
                 runs::set_next_start(tx, scope, at, now)?;
                 at
             }
-            Stored::Next(at) => pace::next_start(Some(at), now.since_boot, interval),
+            Stored::Next(stored) => {
+                let at = pace::next_start(Some(stored), now.since_boot, interval);
+                if at < stored {
+                    // What is given is more than it was. Written down for the same reason.
+                    runs::set_next_start(tx, scope, at, now)?;
+                }
+                at
+            }
         })
     };
     let made = run.calls_made() + u64::from(seen.live.intents);

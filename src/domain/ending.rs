@@ -179,6 +179,10 @@ impl Departure {
         {
             return Some(because);
         }
+        if let Some((because @ StoppedBecause::Cancelled, since)) = self.ending {
+            // Nobody is left because they were given up, which is not the same as done.
+            return followed(since).then_some(because);
+        }
         if self.pending == 0 && self.live == 0 && self.held > 0 && self.looking {
             // What is found may make somebody due, or everybody done.
             return None;
@@ -342,6 +346,28 @@ mod tests {
             .over(),
             None
         );
+        let cancelled = |since| Departure {
+            ending: Some((StoppedBecause::Cancelled, since)),
+            ..done
+        };
+        let why = Some(StoppedBecause::Cancelled);
+        assert_eq!(cancelled(SECOND).over(), why, "given up is not done");
+        let held = Departure {
+            held: 2,
+            looking: true,
+            ..cancelled(SECOND)
+        };
+        assert_eq!(held.over(), why);
+        let live = Departure {
+            live: 1,
+            ..cancelled(SECOND)
+        };
+        assert_eq!(live.over(), None);
+        let long_live = Departure {
+            live: 1,
+            ..cancelled(FOLLOW_LIVE_CALLS)
+        };
+        assert_eq!(long_live.over(), why);
         let until = |since| Departure {
             ending: Some((StoppedBecause::Until, since)),
             live: 1,

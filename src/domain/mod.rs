@@ -12,6 +12,7 @@ pub mod campaign;
 pub mod clocks;
 pub mod contact;
 pub mod cost;
+pub mod defaults;
 pub mod doubt;
 pub mod due;
 pub mod eligibility;

@@ -239,6 +239,22 @@ impl Reason {
     }
 }
 
+/// The text names no reason.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{0}` is no reason")]
+pub struct NotAReason(pub String);
+
+impl FromStr for Reason {
+    type Err = NotAReason;
+
+    fn from_str(text: &str) -> Result<Self, NotAReason> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or_else(|| NotAReason(text.to_owned()))
+    }
+}
+
 /// What becomes of a contact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {

@@ -17,7 +17,7 @@ use crate::domain::campaign::Policy;
 use crate::domain::clocks;
 use crate::domain::due::Rules;
 use crate::domain::rejection::RejectionClass;
-use crate::domain::retry::{self, Tried, Verdict};
+use crate::domain::retry::{self, Reason, Tried, Verdict};
 use crate::domain::tracking;
 
 /// A contact's latest attempt, as it stands now.
@@ -54,9 +54,23 @@ pub(super) fn judge(
         now,
         roll: fastrand::Rng::with_seed(latest.attempt.get().unsigned_abs()).f64(),
     };
-    let verdict = retry::after(&tried, &Rules::of(policy));
+    let verdict = match retry::after(&tried, &Rules::of(policy)) {
+        // Nobody becomes due any more.
+        Verdict::Pending(..) if is_cancelled(tx, latest.contact)? => {
+            Verdict::Skipped(Reason::Cancelled)
+        }
+        verdict => verdict,
+    };
     contacts::settle(tx, latest.contact, verdict)?;
     Ok(verdict)
+}
+
+fn is_cancelled(tx: &Tx<'_>, contact: ContactId) -> Result<bool> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT 1 FROM campaign JOIN contact ON contact.campaign_id = campaign.id
+         WHERE contact.id = ?1 AND campaign.state = 'cancelled'",
+    )?;
+    Ok(statement.exists([contact.0])?)
 }
 
 /// Judges a contact again that was taken for reached while the length of its call was not known, now that it is.

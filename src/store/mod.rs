@@ -32,12 +32,14 @@ pub mod lock;
 pub mod looks;
 pub mod machine;
 mod mark;
+pub mod offers;
 pub mod permission;
 mod place;
 pub mod quality;
 pub mod reports;
 pub mod runs;
 pub mod schedules;
+pub mod settings;
 pub mod steering;
 pub mod story;
 

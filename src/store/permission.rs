@@ -85,6 +85,7 @@ mod tests {
                 send_at: now,
                 caller_id: "08098765000".parse().unwrap(),
                 ring: Duration::from_secs(30),
+                tariff: None,
                 talk_limit: Duration::from_secs(60),
                 callback_hash: None,
             };

@@ -197,6 +197,40 @@ pub fn set_next_start(tx: &Tx<'_>, scope: Scope<'_>, next: Duration, now: &Momen
     Ok(())
 }
 
+/// Moves the next permitted start of a scope whose interval was changed from the first to the second: it stays one
+/// interval after the last start.
+///
+/// # Errors
+/// When the database refuses.
+pub fn change_interval(
+    tx: &Tx<'_>,
+    scope: Scope<'_>,
+    (before, after): (Duration, Duration),
+    now: &Moment,
+) -> Result<()> {
+    tx.0.execute(
+        "UPDATE pace SET next_us = max(next_us - ?3 + ?4, 0) WHERE scope = ?1 AND boot = ?2",
+        params![
+            scope.key(),
+            now.boot.to_string(),
+            to_us(before),
+            to_us(after)
+        ],
+    )?;
+    Ok(())
+}
+
+/// Returns whether the campaign's latest run has not ended; one that was killed has not either, but its lock is free.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn is_under_way(tx: &Tx<'_>, campaign: CampaignId) -> Result<bool> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT 1 FROM campaign JOIN run ON run.id = current_run WHERE campaign.id = ?1 AND ended_at IS NULL",
+    )?;
+    Ok(statement.exists([campaign.get()])?)
+}
+
 /// Shuts an account's allowance until then: the provider has said that we ask too often.
 ///
 /// # Errors

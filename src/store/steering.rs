@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::campaigns::CampaignId;
-use super::{Result, Tx, from_ms, to_ms};
+use super::campaigns::{self, CampaignId, PausedBy};
+use super::offers::{self, Filter};
+use super::{Result, Tx, contacts, from_ms, to_ms};
+use crate::domain::campaign::CampaignState;
 
 /// What somebody did to a campaign.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +21,80 @@ pub struct Steering {
     pub detail: Option<String>,
     /// Why, in their words.
     pub because: Option<String>,
+}
+
+/// Whose hand it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Hand<'a> {
+    /// Who.
+    pub by: &'a str,
+    /// Why, if they said so.
+    pub because: Option<&'a str>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Hand<'_> {
+    fn did(&self, what: &str, detail: Option<String>) -> Steering {
+        Steering {
+            at: self.at,
+            by: self.by.to_owned(),
+            what: what.to_owned(),
+            detail,
+            because: self.because.map(str::to_owned),
+        }
+    }
+}
+
+/// Pauses a campaign until somebody resumes it.
+///
+/// # Errors
+/// When the database refuses.
+pub fn pause(tx: &Tx<'_>, campaign: CampaignId, hand: &Hand<'_>) -> Result<()> {
+    campaigns::pause(tx, campaign, &PausedBy::Person, hand.at)?;
+    record(tx, campaign, &hand.did("pause", None))
+}
+
+/// Ends a pause, whoever's it was; the campaign is in this state then.
+///
+/// # Errors
+/// When the database refuses.
+pub fn resume(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    state: CampaignState,
+    hand: &Hand<'_>,
+) -> Result<()> {
+    campaigns::set_state(tx, campaign, state, hand.at)?;
+    record(tx, campaign, &hand.did("resume", None))
+}
+
+/// Ends a campaign for good, and returns how many contacts are not called any more.
+///
+/// Live calls and doubts stay what they are; no outcome of theirs makes anybody due again.
+///
+/// # Errors
+/// When the database refuses.
+pub fn cancel(tx: &Tx<'_>, campaign: CampaignId, hand: &Hand<'_>) -> Result<u64> {
+    let pending = contacts::counts(tx, campaign)?.pending;
+    contacts::cancel_pending(tx, campaign)?;
+    campaigns::set_state(tx, campaign, CampaignState::Cancelled, hand.at)?;
+    let detail = format!("{pending} contacts skipped");
+    record(tx, campaign, &hand.did("cancel", Some(detail)))?;
+    Ok(pending)
+}
+
+/// Offers finished contacts again, and returns how many; a completed campaign can be started again then.
+///
+/// # Errors
+/// When the database refuses.
+pub fn retry(tx: &Tx<'_>, campaign: CampaignId, filter: &Filter, hand: &Hand<'_>) -> Result<u64> {
+    let offered = offers::offer(tx, campaign, filter)?;
+    if offered > 0 {
+        let detail = format!("{filter}: {offered} contacts");
+        record(tx, campaign, &hand.did("retry", Some(detail)))?;
+    }
+    Ok(offered)
 }
 
 /// Keeps what somebody did to a campaign; nothing of it is ever changed.

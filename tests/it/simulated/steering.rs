@@ -6,6 +6,7 @@ use exocamp::domain::campaign::{CampaignState, Setting};
 use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::sandbox::Script;
 use exocamp::store::campaigns::{self, CampaignId, PausedBy};
+use exocamp::store::steering::{self, Hand};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -115,4 +116,100 @@ fn no_call_begins_once_a_pause_or_an_opt_out_was_acknowledged() {
             .unwrap();
     }
     assert!(withdrawn > 40, "the moment was hit {withdrawn} times");
+}
+
+fn paced(rate: &str) -> (World, CampaignId, usize) {
+    let script = Script {
+        mix: "completed=1".parse().unwrap(),
+        hold: "1s".parse().unwrap(),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    world.looks_up_every = Some(Duration::from_millis(500));
+    let settings = [(Setting::Rate, rate), (Setting::Lines, "500")];
+    let campaign = world.campaign("leads", 0..300, &settings);
+    let run = world.start(campaign, RunLimits::default());
+    (world, campaign, run)
+}
+
+/// Returns how long after this moment each later call left, in milliseconds.
+fn left_after(world: &World, moment: Timestamp) -> Vec<i128> {
+    let posts = world.posts.iter().filter(|post| post.at >= moment);
+    posts
+        .map(|post| post.at.duration_since(moment).as_millis())
+        .collect()
+}
+
+#[test]
+fn a_faster_pace_is_kept_within_a_second_and_without_a_burst() {
+    let (mut world, campaign, _) = paced("1/min");
+    world.run_for(Duration::from_secs(70));
+    assert_eq!(world.posts.len(), 2);
+    world.set(campaign, Setting::Rate, "5/s");
+    let changed = world.time();
+    world.run_for(Duration::from_secs(5));
+    let left = left_after(&world, changed);
+    assert!(left[0] <= 750, "{left:?}");
+    assert!(
+        left.windows(2).all(|pair| pair[1] - pair[0] >= 195),
+        "{left:?}"
+    );
+    assert!((20..=25).contains(&left.len()), "{left:?}");
+}
+
+#[test]
+fn a_slower_pace_is_kept_from_the_next_call_on_and_stalls_nobody() {
+    let (mut world, campaign, run) = paced("20/s");
+    world.run_for(Duration::from_millis(5_020));
+    let before = world.posts.last().unwrap().at;
+    assert!(world.posts.len() > 60);
+    world.set(campaign, Setting::Rate, "30/min");
+    let changed = world.time();
+    world.run_for(Duration::from_secs(20));
+    // What was permitted before it was changed leaves still, 50 ms ahead at most.
+    let left: Vec<_> = left_after(&world, changed);
+    let late: Vec<_> = left.iter().copied().filter(|ms| *ms > 60).collect();
+    assert!(left.len() - late.len() <= 2, "{left:?}");
+    assert!((1_900..=2_600).contains(&late[0]), "{before} {left:?}");
+    assert!(
+        late.windows(2).all(|pair| pair[1] - pair[0] >= 1_990),
+        "{left:?}"
+    );
+    assert!((9..=10).contains(&late.len()), "{left:?}");
+    world.set(campaign, Setting::Rate, "max");
+    world.run();
+    assert_eq!(world.ending(run).because, StoppedBecause::Finished);
+}
+
+#[test]
+fn an_outcome_that_comes_after_a_cancellation_makes_nobody_due_and_doubts_stay() {
+    let script = Script {
+        mix: "busy=1".parse().unwrap(),
+        hold: "20s".parse().unwrap(),
+        ..Script::default()
+    };
+    let mut world = World::new("2026-03-02 10:00", script);
+    world.looks_up_every = Some(Duration::from_millis(500));
+    world.set_fate("lost-request");
+    let settings = [(Setting::Rate, "1/s"), (Setting::Retries, "3")];
+    let campaign = world.campaign("leads", 0..40, &settings);
+    let run = world.start(campaign, RunLimits::default());
+    world.run_for(Duration::from_secs(14));
+    let now = world.time();
+    let hand = Hand {
+        by: "asha",
+        because: Some("the offer is over"),
+        at: now,
+    };
+    let pending = world.counts(campaign).pending;
+    let skipped = world.write(|tx| steering::cancel(tx, campaign, &hand));
+    assert_eq!(skipped, pending);
+    let posts = world.posts.len();
+    world.run();
+    assert_eq!(world.ending(run).because, StoppedBecause::Cancelled);
+    assert_eq!(world.posts.len(), posts, "nobody is called any more");
+    let counts = world.counts(campaign);
+    assert_eq!((counts.pending, counts.initiated, counts.held), (0, 0, 1));
+    assert_eq!(counts.skipped, 39, "no busy line is tried again");
+    assert_eq!(world.state(campaign).state, CampaignState::Cancelled);
 }

@@ -18,7 +18,7 @@ use exocamp::store::candidates::{self, NamedBy};
 use exocamp::store::doubts::{self, Decider, Doubt};
 use exocamp::store::incidents;
 use exocamp::store::reports::{self, ContactFilter, ContactReport};
-use exocamp::store::{Store, StoreError, Tx, contacts, costs};
+use exocamp::store::{Store, StoreError, Tx, contacts, costs, settings};
 
 use super::{ACCOUNT, World};
 use crate::support::phones;
@@ -103,6 +103,13 @@ impl World {
     pub(crate) fn remember(&mut self, campaign: CampaignId, key: Setting, value: &str) {
         let now = self.moment().wall;
         self.write(|tx| campaigns::remember(tx, campaign, key, value, "asha", now));
+    }
+
+    /// Changes a setting as `set` does.
+    pub(crate) fn set(&mut self, campaign: CampaignId, key: Setting, value: &str) {
+        let moment = self.moment();
+        let typed = [(key, value.to_owned())];
+        self.write(|tx| settings::change(tx, campaign, &typed, "asha", &moment));
     }
 
     pub(crate) fn doubt(&mut self, national: &str) -> Doubt {
