@@ -9,6 +9,7 @@ use crate::domain::call::{CallSid, Outcome};
 use crate::domain::campaign::{Setting, length};
 use crate::domain::contact::ContactState;
 use crate::domain::pace::Allowance;
+use crate::domain::retry::Reason;
 use crate::import::ColumnMap;
 use crate::sandbox::{FateRule, Fault, Hold, Mix};
 use crate::ui::{ColorChoice, Format};
@@ -102,6 +103,16 @@ pub(super) enum Command {
     Audit(Named),
     /// Show a campaign's contacts and what became of them; without a name, all campaigns
     Status(Status),
+    /// Call nobody new in a campaign until `resume`; a run that is going on follows its calls to their end
+    Pause(Steer),
+    /// End a pause
+    Resume(Steer),
+    /// End a campaign for good: whoever is left is not called
+    Cancel(Cancel),
+    /// Change what is remembered with a campaign, also while it runs; without KEY=VALUE, show what is in force
+    Set(Set),
+    /// Offer finished contacts again; kept with who decided it, and why
+    Retry(Retry),
     /// Place one test call through the same path
     Call(Call),
     /// Show the attempts that may or may not have been placed, and decide about them
@@ -345,6 +356,66 @@ pub(super) struct Status {
     /// Show at most so many contacts; 0 for all
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(super) limit: u32,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Steer {
+    /// The campaign's name
+    pub(super) campaign: String,
+    /// Why; kept with the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) because: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Cancel {
+    /// The campaign's name
+    pub(super) campaign: String,
+    /// Why; kept with the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) because: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+const SET_HELP: &str = "\
+The keys are the flags of `start` that are remembered, without the dashes:
+  exocamp set leads rate=5/s lines=20
+  exocamp set leads hours=10:00-13:00,15:00-19:00
+All are changed, or none.";
+
+#[derive(Args, Debug)]
+#[command(after_help = SET_HELP)]
+pub(super) struct Set {
+    /// The campaign's name
+    pub(super) campaign: String,
+    /// What to change
+    #[arg(value_name = "KEY=VALUE")]
+    pub(super) settings: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Retry {
+    /// The campaign's name
+    pub(super) campaign: String,
+    /// Whose last call ended like this: busy, no-answer, failed, canceled, completed
+    #[arg(
+        long,
+        value_name = "OUTCOMES",
+        value_delimiter = ',',
+        required_unless_present = "reason"
+    )]
+    pub(super) outcome: Vec<Outcome>,
+    /// Who was given up for this reason: cap, do_not_call, expired, ndnc, bad_number …
+    #[arg(long, value_name = "REASONS", value_delimiter = ',')]
+    pub(super) reason: Vec<Reason>,
+    /// Why; kept with the record. Needed for people who were reached
+    #[arg(long, value_name = "TEXT")]
+    pub(super) because: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Args, Debug)]

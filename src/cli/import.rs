@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::args;
 use super::failure::{Exit, Failure};
 use super::status::shown_name;
+use super::view::typed_name;
 use super::workspace::Workspace;
 use crate::domain::campaign::{CampaignName, CampaignState};
 use crate::domain::contact::NewContact;
@@ -71,15 +72,24 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
     }
     let mut store = workspace.open_or_create_store()?;
     let now = workspace.clock.wall();
-    store.write(|tx| -> Result<(), Failure> {
+    let was_completed = store.write(|tx| -> Result<bool, Failure> {
+        let before = campaigns::find(tx, name.as_str())?;
         let campaign = find_or_create(workspace, tx, &name, now)?;
         for (file, contacts) in files {
             publish(workspace, tx, campaign, &file, &contacts, &mut counted)?;
             counted.files.push(file);
         }
-        Ok(contacts::count_new(tx, campaign, counted.accepted)?)
+        contacts::count_new(tx, campaign, counted.accepted)?;
+        Ok(before.is_some_and(|before| before.state == CampaignState::Completed))
     })?;
     show(workspace, &counted)?;
+    if was_completed && counted.accepted > 0 {
+        // A run that goes on calls them; one that has just finished does not.
+        let name = typed_name(name.as_str());
+        workspace
+            .ui
+            .hint(&format!("nobody runs it: `exocamp start {name}`"));
+    }
     Ok(Exit::Done)
 }
 

@@ -18,14 +18,17 @@ mod list;
 mod moment;
 mod patience;
 mod provider;
+mod retry;
 mod rules;
 mod run;
 mod sandbox;
 mod schedule;
+mod set;
 mod settings;
 mod settle;
 mod start;
 mod status;
+mod steer;
 mod view;
 mod why;
 mod workspace;
@@ -125,6 +128,11 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::Settle(args) => settle::run(&workspace, args),
         Command::Audit(args) => audit::run(&workspace, args),
         Command::Status(args) => status::run(&workspace, args),
+        Command::Pause(args) => steer::pause(&workspace, args),
+        Command::Resume(args) => steer::resume(&workspace, args),
+        Command::Cancel(args) => steer::cancel(&workspace, args),
+        Command::Set(args) => set::run(&workspace, args),
+        Command::Retry(args) => retry::run(&workspace, args),
         Command::Call(args) => call::run(&workspace, args),
         Command::Doubts(args) => doubts::run(&workspace, args),
         Command::Rules => rules::run(&workspace),
@@ -138,9 +146,10 @@ fn refuse_csv_where_there_is_none(command: &Command, format: Format) -> Result<(
     let has_rows = matches!(
         command,
         Command::List
-            | Command::Status(_)
             | Command::Demo
             | Command::Rules
+            | Command::Set(_)
+            | Command::Status(_)
             | Command::Doubts(args::Doubts::List(_))
     );
     if format == Format::Csv && !has_rows {

@@ -129,3 +129,36 @@ fn tables_have_a_line_under_their_header() {
         assert_eq!(shown.matches('─').count(), below.chars().count(), "{shown}");
     }
 }
+
+#[test]
+fn a_person_is_asked_before_a_campaign_is_cancelled_or_many_are_called_again() {
+    let exotel = Exotel::start("--hold 50ms --mix busy=1");
+    let folder = Folder::calling(&exotel);
+    folder.import_people("leads", 3);
+    folder.run(&format!("start leads {FAST}")).exits(0);
+    for (line, question, state) in [
+        (
+            "retry leads --outcome busy",
+            "offer 3 contacts of `leads` again?",
+            "stopped",
+        ),
+        (
+            "cancel leads",
+            "cancel `leads` for good, with 3 contacts left?",
+            "cancelled",
+        ),
+    ] {
+        let before = folder.status("leads");
+        let mut terminal = at_terminal(&folder, line);
+        terminal.shows(question);
+        terminal.types("n");
+        let shown = terminal.end().exits(3).stdout;
+        assert!(shown.contains("nothing was changed"), "{shown}");
+        assert_eq!(folder.status("leads"), before, "{line}");
+        let mut terminal = at_terminal(&folder, line);
+        terminal.shows(question);
+        terminal.types("y");
+        terminal.end().exits(0);
+        assert_eq!(folder.status("leads")["status"], state, "{line}");
+    }
+}
