@@ -1,10 +1,15 @@
 //! `pause`, `resume` and `cancel` from another terminal, while a run goes on and while none does.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::answers::assert_adds_up;
 use crate::support::binary::{FAST, Folder};
 use crate::support::exotel::{Exotel, rung_once};
+use crate::support::process::eventually;
 
 /// Twenty starts a second, as many lines as that needs, at any hour.
 const TWENTY_A_SECOND: &str = "--rate 20/s --allowance max --lines 200 --hours 00:00-24:00";
@@ -90,6 +95,46 @@ fn once_pause_has_returned_no_call_begins_and_the_run_leaves_by_itself() {
             record("resume", None)
         ]
     );
+}
+
+/// Puts the person of a call that is permitted and has not left on the do-not-call list; returns their number if that was
+/// written before the call was to leave.
+fn opt_out_in_time(database: &Connection) -> Option<String> {
+    let permitted =
+        "SELECT person_id, number, send_at FROM attempt JOIN person ON person.id = person_id
+                     WHERE state = 'intent' ORDER BY send_at DESC LIMIT 1";
+    let (person, number, send_at): (i64, i64, i64) = database
+        .query_row(permitted, [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .ok()?;
+    let sql = "INSERT OR IGNORE INTO do_not_call (person_id, added_at, added_by, source) VALUES (?1, 0, 'asha', 'person')";
+    let is_new = database.execute(sql, [person]).unwrap() == 1;
+    let now = Timestamp::now().as_millisecond();
+    (is_new && now < send_at).then(|| format!("+{number}"))
+}
+
+#[test]
+fn a_call_that_is_permitted_does_not_leave_once_its_person_has_opted_out() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let folder = Folder::calling(&exotel);
+    folder.import_people("leads", 400);
+    let mut running = folder.spawn(&format!("start leads {TWENTY_A_SECOND} --format json"));
+    let database = folder.database();
+    let mut in_time = BTreeSet::new();
+    eventually("five opt-outs in time", || {
+        in_time.extend(opt_out_in_time(&database));
+        (in_time.len() >= 5 || running.has_ended()).then_some(())
+    });
+    folder.run("set leads rate=max").exits(0);
+    let summary = running.end().exits(0).json();
+    assert!(!in_time.is_empty(), "the moment was hit");
+    let rung = rung_once(&exotel.ledger());
+    let rung_too_late: Vec<_> = rung.intersection(&in_time).collect();
+    assert!(rung_too_late.is_empty(), "{rung_too_late:?} of {in_time:?}");
+    assert_eq!(summary["counts"]["completed"], rung.len());
+    // Their permission was withdrawn, and the next turn skips them.
+    assert!(summary["counts"]["skipped"].as_u64() >= Some(in_time.len() as u64));
 }
 
 #[test]
