@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::args;
 use super::conclusion;
+use super::conduct;
 use super::failure::{Exit, Failure};
 use super::start::{self, Played, Prepared};
 use super::view::{SummaryView, clock_time, typed_name};
@@ -32,6 +33,11 @@ pub(super) fn run(workspace: &Workspace, args: &args::Run) -> Result<Exit, Failu
             Standing::Due => due.push(campaign),
             Standing::Nothing => {}
             Standing::HeldBack => exit = worse(exit, Exit::Stopped),
+            Standing::Ended => {
+                let expired = expire(workspace, &mut store, &campaign);
+                let told = expired.err().map(|why| tell(workspace, &campaign, why));
+                exit = worse(exit, told.unwrap_or(Exit::Done));
+            }
             Standing::TooLate(schedule) => {
                 store.write(|tx| schedules::end(tx, campaign.id, Outcome::Missed, now))?;
                 say_missed(workspace, &campaign, &schedule, now);
@@ -76,6 +82,8 @@ enum Standing {
     Nothing,
     /// There is somebody to call, and something keeps them waiting.
     HeldBack,
+    /// There is somebody to call, and no opening left before the campaign's end.
+    Ended,
     /// It should have been started earlier, and must not be any more.
     TooLate(Schedule),
 }
@@ -118,6 +126,10 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
             Standing::Nothing
         });
     }
+    let policy = campaigns::policy(tx, campaign.id)?;
+    if counts.pending > 0 && policy.is_over(now) {
+        return Ok(Standing::Ended);
+    }
     if campaign.paused_by == Some(PausedBy::Person) {
         return Ok(Standing::HeldBack);
     }
@@ -132,16 +144,20 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
             None | Some(Outcome::Started | Outcome::Replaced) => {}
         }
     }
-    let policy = campaigns::policy(tx, campaign.id)?;
     let is_due = counts.initiated > 0
         || contacts::next_due_at(tx, campaign.id)?.is_some_and(|due| due <= now);
     let is_open = policy.calendar().is_open(now);
-    let is_over = policy.ends.is_some_and(|end| end <= now);
-    Ok(if is_over || (is_due && is_open) {
+    Ok(if policy.is_over(now) || (is_due && is_open) {
         Standing::Due
     } else {
         Standing::HeldBack
     })
+}
+
+/// Skips whoever cannot be called any more. What else is open in the campaign is left to the next `run`.
+fn expire(workspace: &Workspace, store: &mut Store, campaign: &Campaign) -> Result<(), Failure> {
+    let _lock = conduct::take_lock(workspace, store, campaign)?;
+    conduct::expire(workspace, store, campaign, &[])
 }
 
 fn say_missed(workspace: &Workspace, campaign: &Campaign, schedule: &Schedule, now: Timestamp) {

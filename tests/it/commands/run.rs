@@ -159,3 +159,30 @@ fn there_is_nothing_to_run_in_a_sandbox() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_campaign_whose_end_has_come_is_finished_even_if_somebody_holds_it_back() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let folder = Folder::calling(&exotel);
+    for (campaign, endings) in [("open", 0..2), ("ended", 10..12), ("paused", 20..22)] {
+        list(&folder, campaign, endings);
+    }
+    for campaign in ["ended", "paused"] {
+        folder.remember(campaign, Setting::Ends, "2026-01-05T10:00:00+05:30");
+    }
+    folder.pause("paused");
+    let summaries = folder.run("run --format json").exits(0).json();
+    assert_eq!(summaries.as_array().unwrap().len(), 1);
+    assert_eq!(rung_once(&exotel.ledger()), (0..2).map(number).collect());
+    for campaign in ["ended", "paused"] {
+        let status = folder.status(campaign);
+        assert_adds_up(&status);
+        assert_eq!(status["status"], "completed");
+        assert_eq!(status["counts"]["skipped"], 2);
+        for contact in status["contacts"].as_array().unwrap() {
+            assert_eq!(contact["reason"], "expired");
+        }
+    }
+    let again = folder.run("-q run").exits(0);
+    assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", ""));
+}
