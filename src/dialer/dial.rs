@@ -198,7 +198,7 @@ fn held_back(shut: Shut, now: &Moment) -> Dialled {
             opens.map(|at: Timestamp| now.since_boot_at(at)),
         ),
         Shut::Paused => Dialled::nothing(WaitsFor::Resume, None),
-        Shut::Ending(_) => Dialled::nothing(WaitsFor::LiveCalls, None),
+        Shut::Ended | Shut::Ending(_) => Dialled::nothing(WaitsFor::LiveCalls, None),
     }
 }
 

@@ -60,6 +60,8 @@ pub enum Shut {
     Breaker(Option<Duration>),
     /// Outside the calling hours; opens then, if ever.
     Hours(Option<Timestamp>),
+    /// The campaign's end has come.
+    Ended,
     /// Paused.
     Paused,
     /// The run is coming to its end.
@@ -101,7 +103,7 @@ impl Gate<'_> {
         // An intent is sent up to `LEAD` after it was written: it must be inside the hours then as well.
         let latest = self.wall.saturating_add(LEAD).unwrap_or(self.wall);
         if self.ends.is_some_and(|ends| latest >= ends) {
-            return Some(Shut::Hours(None));
+            return Some(Shut::Ended);
         }
         if !self.calendar.is_open(self.wall) || !self.calendar.is_open(latest) {
             return Some(Shut::Hours(self.calendar.next_opening(latest)));
@@ -372,7 +374,7 @@ mod tests {
         let moment = Duration::from_millis(1);
         assert_eq!(before(LEAD + moment).shut(), None);
         for by in [LEAD, moment, Duration::ZERO] {
-            assert_eq!(before(by).shut(), Some(Shut::Hours(None)), "{by:?}");
+            assert_eq!(before(by).shut(), Some(Shut::Ended), "{by:?}");
         }
     }
 
