@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::args;
 use super::failure::{Exit, Failure};
 use super::list;
+use super::settings::resolve;
 use super::steer::say;
 use super::view::{clock_time, shown_time};
 use super::workspace::{Workspace, read};
@@ -51,7 +52,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Set) -> Result<Exit, Failu
     let typed = args
         .settings
         .iter()
-        .map(|text| typed(text))
+        .map(|text| typed(workspace, text))
         .collect::<Result<Vec<_>, _>>()?;
     let mut store = workspace.open_store()?;
     let now = workspace.clock.moment();
@@ -69,31 +70,37 @@ pub(super) fn run(workspace: &Workspace, args: &args::Set) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-/// Reads `key=value`.
-fn typed(text: &str) -> Result<(Setting, String), Failure> {
+/// Reads `key=value`, as it is to be remembered.
+fn typed(workspace: &Workspace, text: &str) -> Result<(Setting, String), Failure> {
     let Some((key, value)) = text.split_once('=') else {
         let message = format!("`{text}` does not say what to set");
         return Err(Failure::new(Exit::Usage, message).hint("write for example `rate=30/min`"));
     };
-    let key = key.trim().parse().map_err(|error: SettingError| {
+    let key: Setting = key.trim().parse().map_err(|error: SettingError| {
         let keys: Vec<_> = Setting::ALL.into_iter().map(Setting::as_str).collect();
         Failure::new(Exit::Usage, error.to_string())
             .hint(format!("the settings are {}", keys.join(", ")))
     })?;
-    Ok((key, value.trim().to_owned()))
+    let value = resolve(workspace, key, value.trim()).map_err(|failure| {
+        failure
+            .context(format!("`{}` cannot be set", key.as_str()))
+            .hint("nothing was changed")
+    })?;
+    Ok((key, value))
 }
 
-/// All fit, or none is changed.
+/// All fit together, or none is changed.
 fn check(policy: &Policy, typed: &[(Setting, String)]) -> Result<(), Failure> {
     let mut policy = policy.clone();
+    let cannot = |error: SettingError| {
+        Failure::new(Exit::Usage, error.to_string())
+            .context("the settings do not fit together")
+            .hint("nothing was changed")
+    };
     for (key, value) in typed {
-        policy.set(*key, value).map_err(|error| {
-            Failure::new(Exit::Usage, error.to_string())
-                .context(format!("`{}` cannot be set", key.as_str()))
-                .hint("nothing was changed")
-        })?;
+        policy.set(*key, value).map_err(cannot)?;
     }
-    Ok(())
+    policy.check().map_err(cannot)
 }
 
 fn show(

@@ -349,6 +349,11 @@ impl World {
         self.runners[runner].run.calls_placed()
     }
 
+    /// Returns what this machine's wall clock shows.
+    pub(crate) fn wall_clock(&self) -> Timestamp {
+        self.moment().wall
+    }
+
     /// Returns the true time.
     pub(crate) fn time(&self) -> Timestamp {
         self.began + (self.now - UP_ALREADY)

@@ -70,6 +70,11 @@ impl World {
         self.store.write(body).unwrap()
     }
 
+    /// Returns the number of the person in this place of the lists.
+    pub(crate) fn person(&self, place: u64) -> PhoneNumber {
+        PhoneNumber::from_digits(FIRST_NUMBER + place).unwrap()
+    }
+
     pub(crate) fn counts(&mut self, campaign: CampaignId) -> Counts {
         self.store
             .read(|tx| contacts::counts(tx, campaign))
