@@ -136,7 +136,7 @@ fn whoever_hangs_up_at_once_is_tried_again_and_then_was_not_reached() {
     let exotel = Exotel::start("--hold 100ms --mix completed=1 --fate 01=busy");
     let folder = Folder::calling(&exotel);
     folder.import_people("leads", 2);
-    let line = "start leads --reached-after 5s --retries 1 --retry-after 1s --short-calls off";
+    let line = "start leads --reached-after 5s --retries 1 --retry-after 1s";
     let summary = folder
         .run(&format!("{line} {FAST} --format json"))
         .exits(0)
