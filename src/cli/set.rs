@@ -62,7 +62,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Set) -> Result<Exit, Failu
             let message = format!("campaign `{}` was cancelled", campaign.name);
             return Err(Failure::new(Exit::Usage, message));
         }
-        check(&campaigns::policy(tx, campaign.id)?, &typed)?;
+        check(campaigns::policy(tx, campaign.id)?, &typed)?;
         let changed = settings::change(tx, campaign.id, &typed, workspace.owner(), &now)?;
         Ok((campaign, changed))
     })?;
@@ -70,7 +70,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Set) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-/// Reads `key=value`, as it is to be remembered.
+/// Reads `key=value`, and returns what is remembered of it.
 fn typed(workspace: &Workspace, text: &str) -> Result<(Setting, String), Failure> {
     let Some((key, value)) = text.split_once('=') else {
         let message = format!("`{text}` does not say what to set");
@@ -82,25 +82,19 @@ fn typed(workspace: &Workspace, text: &str) -> Result<(Setting, String), Failure
             .hint(format!("the settings are {}", keys.join(", ")))
     })?;
     let value = resolve(workspace, key, value.trim()).map_err(|failure| {
-        failure
-            .context(format!("`{}` cannot be set", key.as_str()))
-            .hint("nothing was changed")
+        let cannot = format!("`{}` cannot be set", key.as_str());
+        failure.context(cannot)
     })?;
     Ok((key, value))
 }
 
-/// All fit together, or none is changed.
-fn check(policy: &Policy, typed: &[(Setting, String)]) -> Result<(), Failure> {
-    let mut policy = policy.clone();
-    let cannot = |error: SettingError| {
-        Failure::new(Exit::Usage, error.to_string())
-            .context("the settings do not fit together")
-            .hint("nothing was changed")
-    };
-    for (key, value) in typed {
-        policy.set(*key, value).map_err(cannot)?;
-    }
-    policy.check().map_err(cannot)
+/// Refuses settings that make no sense together with those that are remembered; none is changed then.
+fn check(mut policy: Policy, typed: &[(Setting, String)]) -> Result<(), Failure> {
+    let set = typed
+        .iter()
+        .try_for_each(|(key, value)| policy.set(*key, value));
+    set.and_then(|()| policy.check())
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()).hint("nothing was changed"))
 }
 
 fn show(

@@ -89,8 +89,18 @@ fn all_settings_are_changed_or_none() {
     insta::assert_snapshot!(ran.stderr, @"
     error: `lines` cannot be set
       caused by: `many` is no number of lines; write 1 to 10000
-    hint: nothing was changed
     ");
+}
+
+#[test]
+fn a_file_of_holidays_is_remembered_as_the_dates_in_it() {
+    let folder = Folder::new();
+    folder.import_people("leads", 1);
+    folder.write("holidays.txt", "2030-01-26 Republic Day\n2030-08-15\n");
+    folder.run("set leads holidays=holidays.txt").exits(0);
+    assert_eq!(shown(&folder, "holidays")["value"], "2030-01-26,2030-08-15");
+    folder.run("set leads holidays=none").exits(0);
+    assert_eq!(shown(&folder, "holidays")["value"], "none");
 }
 
 #[test]
