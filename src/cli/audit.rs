@@ -26,7 +26,7 @@ use crate::domain::call::{ListedCall, Window};
 use crate::domain::campaign::Policy;
 use crate::domain::clocks::{self, earlier};
 use crate::domain::doubt::Patience;
-use crate::domain::phone::PhoneNumber;
+use crate::domain::phone::{PhoneNumber, mask_numbers};
 use crate::domain::rejection::Blame;
 use crate::store::attempts::{self, AttemptId, Source, Terms};
 use crate::store::audits::{self, Extent, Record};
@@ -249,11 +249,12 @@ fn hand_on(
     for different in &audit.different {
         let (attempt, report) = (different.attempt, &different.report);
         if different.what == What::Number {
-            let detail = format!("the call of this attempt rang {} instead", different.theirs);
+            let theirs = mask_numbers(&different.theirs);
+            let detail = format!("the call of this attempt rang {theirs} instead");
             incidents::record(tx, attempt, Kind::ForeignSid, &report.sid, &detail, now)?;
         } else if report
             .number
-            .is_none_or(|number| number == different.number)
+            .is_none_or(|number| number == different.number || different.number.is_forgotten())
         {
             // The attempt has ended and stays as it is; what is told of its call is kept, and is an incident if it is
             // another outcome.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::args;
 use super::failure::{Exit, Failure};
-use super::view::{clock_time, counted, shown_time, typed_name};
+use super::view::{clock_time, counted, shown_number, shown_time, typed_name};
 use super::workspace::{Workspace, read};
 use crate::domain::attempt::StateName;
 use crate::store::evidence::{self, NamedCall, Standing, Waiting};
@@ -182,7 +182,7 @@ fn as_csv(workspace: &Workspace, waiting: &[Waiting]) -> String {
 struct DoubtView<'a> {
     attempt: i64,
     campaign: &'a str,
-    number: String,
+    number: Option<String>,
     sent_at: String,
     state: &'static str,
     evidence: EvidenceView<'a>,
@@ -218,7 +218,7 @@ impl<'a> DoubtView<'a> {
         Self {
             attempt: doubt.attempt.get(),
             campaign: &doubt.campaign_name,
-            number: doubt.number.to_string(),
+            number: shown_number(doubt.number),
             sent_at: shown_time(doubt.sent_at),
             state: doubt.state.as_str(),
             evidence: EvidenceView {

@@ -165,6 +165,9 @@ fn remedy(error: &StoreError) -> Option<&'static str> {
         StoreError::NotDecidable { until: None, .. } => {
             "`exocamp doubts list` shows those that wait for a decision"
         }
+        StoreError::KeyMissing(_) | StoreError::KeyWrong(_) => {
+            "put the key file back where it was, from the backup of the database's folder; no other one can replace it"
+        }
         StoreError::Superseded => "look for the other run with `exocamp status`",
         StoreError::OldSqlite(_) => "build exocamp with the SQLite it brings along",
         StoreError::Sqlite(_) | StoreError::Nonsense(_) | StoreError::NotOneRow { .. } => {

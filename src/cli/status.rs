@@ -287,11 +287,12 @@ fn as_csv(contacts: Vec<ContactReport>) -> String {
     let rows: Vec<_> = contacts
         .into_iter()
         .map(|contact| {
+            let number = contact.number.to_string();
             let view = ContactView::from(contact);
             let text = Option::<String>::unwrap_or_default;
             vec![
                 view.id.to_string(),
-                view.number,
+                number,
                 text(view.name),
                 view.call_status.to_owned(),
                 view.outcome.unwrap_or_default().to_owned(),

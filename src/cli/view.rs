@@ -153,7 +153,7 @@ pub(super) struct DetailedStatusView {
 #[derive(Serialize, Debug)]
 pub(super) struct IncidentView {
     pub(super) at: String,
-    pub(super) number: String,
+    pub(super) number: Option<String>,
     pub(super) attempt: i64,
     pub(super) kind: &'static str,
     pub(super) call_sid: String,
@@ -164,7 +164,7 @@ impl From<&Incident> for IncidentView {
     fn from(incident: &Incident) -> Self {
         Self {
             at: shown_time(incident.at),
-            number: incident.number.to_string(),
+            number: shown_number(incident.number),
             attempt: incident.attempt.get(),
             kind: incident.kind.as_str(),
             call_sid: incident.sid.to_string(),
@@ -202,7 +202,10 @@ impl SummaryView {
 #[derive(Serialize, Debug)]
 pub(super) struct ContactView {
     pub(super) id: i64,
-    pub(super) number: String,
+    pub(super) number: Option<String>,
+    /// Said only of those who were.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) forgotten: bool,
     pub(super) name: Option<String>,
     pub(super) call_status: &'static str,
     pub(super) outcome: Option<&'static str>,
@@ -222,7 +225,8 @@ impl From<ContactReport> for ContactView {
     fn from(report: ContactReport) -> Self {
         Self {
             id: report.id,
-            number: report.number.to_string(),
+            number: shown_number(report.number),
+            forgotten: report.number.is_forgotten(),
             name: report.name,
             call_status: report.state.as_str(),
             outcome: report.outcome.map(crate::domain::call::Outcome::as_str),
@@ -241,6 +245,11 @@ impl From<ContactReport> for ContactView {
                 .unwrap_or_else(|| serde_json::json!({})),
         }
     }
+}
+
+/// Returns a person's number for programs; `None` if they were forgotten.
+pub(super) fn shown_number(number: PhoneNumber) -> Option<String> {
+    (!number.is_forgotten()).then(|| number.to_string())
 }
 
 /// Returns an ExoPhone as Exotel and the people who bought it write it.

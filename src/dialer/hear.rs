@@ -16,6 +16,7 @@ use crate::domain::clocks;
 use crate::domain::doubt::Patience;
 use crate::domain::ending::StoppedBecause;
 use crate::domain::pace::Allowance;
+use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::Phase;
 use crate::domain::rejection::Blame;
 use crate::domain::tracking;
@@ -315,10 +316,15 @@ fn seen(scene: &mut Scene<'_, '_>, attempt: AttemptId, report: &CallReport) -> R
         // It proves nothing either way; the candidate is asked about again.
         return Ok(());
     }
+    if ours.is_forgotten() && !is_known && report.number.is_some() {
+        // Whose call it is cannot be told any more.
+        return candidates::settle(scene.tx, attempt, &report.sid, candidates::Verdict::Refuted);
+    }
     // A candidate can be an earlier call to the same number.
     let earliest = attempts::earliest_call(scene.tx, attempt)?;
     let is_too_early = !is_known && report.started_at.is_some_and(|at| at < earliest);
-    if is_too_early || report.number.is_some_and(|theirs| theirs != ours) {
+    let is_anothers = |theirs: PhoneNumber| theirs != ours && !ours.is_forgotten();
+    if is_too_early || report.number.is_some_and(is_anothers) {
         tracing::warn!(attempt = %attempt, "the provider shows that this call is another's; its report is not used");
         let detail = if is_too_early {
             "the call that was named is older than the attempt"

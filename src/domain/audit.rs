@@ -309,7 +309,10 @@ fn differences<A: Copy>(
             report: theirs.clone(),
         });
     };
-    if let Some(number) = theirs.number.filter(|number| *number != ours.number) {
+    if let Some(number) = theirs
+        .number
+        .filter(|number| *number != ours.number && !ours.number.is_forgotten())
+    {
         say(What::Number, ours.number.to_string(), number.to_string());
     }
     let ended = match &theirs.status {

@@ -603,6 +603,18 @@ pub fn caller_id(tx: &Tx<'_>, attempt: AttemptId) -> Result<Option<PhoneNumber>>
     digits.map(number_of).transpose()
 }
 
+/// Returns the number that an attempt rings, as it may be shown: who is to be forgotten is so at once.
+///
+/// # Errors
+/// When there is no such attempt, or the database cannot be read.
+pub fn shown_number(tx: &Tx<'_>, attempt: AttemptId) -> Result<PhoneNumber> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT iif(forget_at IS NULL, number, 999999999999999) FROM attempt JOIN person ON person.id = person_id
+         WHERE attempt.id = ?1",
+    )?;
+    number_of(statement.query_row([attempt.0], |row| row.get(0))?)
+}
+
 /// Returns how long ago an attempt was accepted, if it was.
 ///
 /// # Errors

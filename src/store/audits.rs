@@ -140,7 +140,7 @@ pub fn ledger(
 
 fn ended(tx: &Tx<'_>, campaign: CampaignId, from: Timestamp) -> Result<Vec<OurCall<AttemptId>>> {
     let mut statement = tx.0.prepare(
-        "SELECT attempt.id, call_sid, number, state, duration_s, price, intent_at, call_ended_at, closed_at
+        "SELECT attempt.id, call_sid, iif(forget_at IS NULL, number, 999999999999999), state, duration_s, price, intent_at, call_ended_at, closed_at
          FROM attempt JOIN person ON person.id = person_id
          WHERE campaign_id = ?1 AND intent_at >= ?2
            AND state IN ('completed', 'busy', 'no_answer', 'failed', 'canceled')

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::campaigns::{self, CampaignId};
-use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
+use super::{Result, StoreError, Tx, at_most_one, exactly_one, from_ms, to_ms, word};
 use crate::domain::campaign::Policy;
 use crate::domain::contact::{ContactState, NewContact};
 use crate::domain::eligibility::{self, Person};
@@ -284,7 +284,18 @@ pub fn settle(tx: &Tx<'_>, contact: ContactId, verdict: Verdict) -> Result<()> {
         due_at,
         reason.map(Reason::as_str)
     ])?;
-    exactly_one("settle the contact", changed)
+    exactly_one("settle the contact", changed)?;
+    if state == ContactState::Pending {
+        // Who was put on the do-not-call list during their last call waits for no other.
+        let skipped =
+            tx.0.prepare_cached(
+                "UPDATE contact SET state = 'skipped', due_at = NULL, reason = ?2
+                 WHERE id = ?1 AND EXISTS (SELECT 1 FROM do_not_call WHERE person_id = contact.person_id)",
+            )?
+            .execute(params![contact.0, Reason::DoNotCall.as_str()])?;
+        at_most_one("skip the contact", skipped)?;
+    }
+    Ok(())
 }
 
 /// No runner that lives leaves a POST unanswered for longer.

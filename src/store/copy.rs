@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::campaigns::{self, Campaign, CampaignId};
-use super::{Result, Store, StoreError, Tx, contacts};
+use super::{Result, Store, StoreError, Tx, contacts, do_not_call};
 use crate::domain::campaign::CampaignName;
 use crate::domain::contact::ContactState;
 use crate::domain::retry::Reason;
@@ -51,7 +51,7 @@ fn copy(from: &Tx<'_>, to: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Resu
 
     let mut contacts = from.0.prepare(
         "SELECT number, name, fields, line FROM contact JOIN person ON person.id = person_id
-         WHERE campaign_id = ?1 ORDER BY contact.id",
+         WHERE campaign_id = ?1 AND number < 999000000000000 AND forget_at IS NULL ORDER BY contact.id",
     )?;
     let mut rows = contacts.query([campaign.id.get()])?;
     let mut added = 0;
@@ -69,7 +69,35 @@ fn copy(from: &Tx<'_>, to: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Resu
         added += 1;
     }
     contacts::count_new(to, copy, added)?;
+    copy_do_not_call(from, to, campaign.id)?;
+    do_not_call::skip_pending(to, copy, now)?;
     Ok(copy)
+}
+
+/// Whom the real campaign does not call, its copy does not call either: a list of its own would rehearse something else.
+fn copy_do_not_call(from: &Tx<'_>, to: &Tx<'_>, campaign: CampaignId) -> Result<()> {
+    let mut listed = from.0.prepare(
+        "SELECT number, added_at, added_by, do_not_call.source, note
+         FROM contact JOIN do_not_call ON do_not_call.person_id = contact.person_id
+         JOIN person ON person.id = contact.person_id WHERE campaign_id = ?1",
+    )?;
+    let mut rows = listed.query([campaign.get()])?;
+    let mut insert = to.0.prepare(
+        "INSERT INTO do_not_call (person_id, added_at, added_by, source, note)
+         SELECT id, ?2, ?3, ?4, ?5 FROM person WHERE number = ?1 ON CONFLICT (person_id) DO NOTHING",
+    )?;
+    while let Some(row) = rows.next()? {
+        let (number, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let (by, source): (String, String) = (row.get(2)?, row.get(3)?);
+        insert.execute(params![
+            number,
+            at,
+            by,
+            source,
+            row.get::<_, Option<String>>(4)?
+        ])?;
+    }
+    Ok(())
 }
 
 /// Ends an earlier copy and gives it another name: attempts are kept, and its pretend calls ended with their sandbox.
@@ -157,5 +185,42 @@ mod tests {
             rehearsal.copy_campaign(&mut real, "nobody", now).unwrap(),
             None
         );
+    }
+
+    #[test]
+    fn a_copy_calls_nobody_whom_the_original_does_not_call_and_has_nobody_who_was_forgotten() {
+        let now = Timestamp::UNIX_EPOCH;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("exocamp.db");
+        let mut real = Store::open_or_create(&path).unwrap();
+        let mut rehearsal = Store::in_memory().unwrap();
+        real.write(|tx| -> Result<()> {
+            let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", now)?;
+            let source = contacts::add_source(tx, id, "a.csv", now)?;
+            for line in 0..3 {
+                let contact = NewContact {
+                    number: format!("987650000{line}").parse().unwrap(),
+                    name: None,
+                    fields: Vec::new(),
+                    line,
+                };
+                contacts::add(tx, id, source, &contact)?;
+            }
+            contacts::count_new(tx, id, 3)?;
+            let entry = do_not_call::Entry {
+                by: "asha",
+                source: do_not_call::Source::Person,
+                note: None,
+            };
+            do_not_call::add(tx, "9876500000".parse().unwrap(), &entry, now)?;
+            let forgotten = "9876500001".parse().unwrap();
+            crate::store::forget::forget(tx, &path, forgotten, "asha", now)?;
+            Ok(())
+        })
+        .unwrap();
+        let copy = rehearsal.copy_campaign(&mut real, "leads", now).unwrap();
+        let counts = rehearsal.read(|tx| contacts::counts(tx, copy.unwrap()));
+        let counts = counts.unwrap();
+        assert_eq!((counts.pending, counts.skipped, counts.total()), (1, 1, 2));
     }
 }

@@ -94,6 +94,12 @@ pub enum StoreError {
         /// Until when its call may be under way or not yet be listed, if it is in doubt.
         until: Option<Timestamp>,
     },
+    /// Without the key nobody can tell who asked to be forgotten.
+    #[error("`{0}` is missing: without it, nobody can tell who asked to be forgotten")]
+    KeyMissing(PathBuf),
+    /// The file holds no key, or another database's.
+    #[error("`{0}` is not the key by which this database knows who asked to be forgotten")]
+    KeyWrong(PathBuf),
     /// A statement meant for one row met another number of rows.
     #[error("{what}: expected one row, changed {changed}")]
     NotOneRow {

@@ -168,7 +168,7 @@ pub struct Waiting {
 /// When the database cannot be read.
 pub fn waiting(tx: &Tx<'_>, campaign: Option<CampaignId>) -> Result<Vec<Waiting>> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT attempt.id, campaign_id, name, number, attempt.state, send_at
+        "SELECT attempt.id, campaign_id, name, iif(forget_at IS NULL, number, 999999999999999), attempt.state, send_at
          FROM doubt CROSS JOIN attempt ON attempt.id = attempt_id
          JOIN campaign ON campaign.id = campaign_id JOIN person ON person.id = person_id
          WHERE attempt.state IN ('in_doubt', 'held') AND campaign_id = coalesce(?1, campaign_id)

@@ -106,7 +106,7 @@ pub struct Incident {
 /// When the database cannot be read.
 pub fn of_campaign(tx: &Tx<'_>, campaign: CampaignId) -> Result<Vec<Incident>> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT at, number, attempt_id, kind, incident.call_sid, detail
+        "SELECT at, iif(forget_at IS NULL, number, 999999999999999), attempt_id, kind, incident.call_sid, detail
          FROM incident JOIN attempt ON attempt.id = attempt_id JOIN person ON person.id = person_id
          WHERE incident.campaign_id = ?1 ORDER BY incident.id",
     )?;
@@ -119,7 +119,7 @@ pub fn of_campaign(tx: &Tx<'_>, campaign: CampaignId) -> Result<Vec<Incident>> {
 /// When the database cannot be read.
 pub fn of_attempt(tx: &Tx<'_>, attempt: AttemptId) -> Result<Vec<Incident>> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT at, number, attempt_id, kind, incident.call_sid, detail
+        "SELECT at, iif(forget_at IS NULL, number, 999999999999999), attempt_id, kind, incident.call_sid, detail
          FROM incident JOIN attempt ON attempt.id = attempt_id JOIN person ON person.id = person_id
          WHERE attempt_id = ?1 ORDER BY incident.id",
     )?;

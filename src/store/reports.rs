@@ -167,7 +167,7 @@ pub fn contacts(
     campaign: CampaignId,
     filter: &ContactFilter,
 ) -> Result<Vec<ContactReport>> {
-    let mut sql = "SELECT contact.id, number, contact.name, contact.state, contact.reason,
+    let mut sql = "SELECT contact.id, iif(forget_at IS NULL, number, 999999999999999), contact.name, contact.state, contact.reason,
                 (SELECT count(*) FROM attempt AS tried WHERE tried.contact_id = contact.id),
                 attempt.state, call_sid, coalesce(call_started_at, CASE WHEN attempt.state NOT IN ('not_sent', 'rejected') THEN send_at END), call_ended_at, error, duration_s, price, nullif(due_at, 0),
                 fields
@@ -194,7 +194,7 @@ pub fn contacts(
         values.extend(ended.map(|name| Box::new(name.as_str()) as Box<dyn ToSql>));
     }
     if let Some(number) = filter.number {
-        sql += " AND number = ?";
+        sql += " AND number = ? AND forget_at IS NULL";
         values.push(Box::new(i64::try_from(number.digits()).unwrap_or(i64::MAX)));
     }
     sql += " ORDER BY contact.id LIMIT ?";

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::attempts::{self, Source, Terms};
 use super::campaigns::{self, CampaignId, PausedBy};
 use super::quality;
-use super::{Result, StoreError, Tx, exactly_one, from_us, to_ms, to_us};
+use super::{Result, StoreError, Tx, exactly_one, forget, from_us, to_ms, to_us};
 use crate::clock::Moment;
 use crate::domain::attempt::{Doubt, Evidence};
 use crate::domain::doubt::Patience;
@@ -131,7 +131,10 @@ pub fn end(
             i64::try_from(requests).unwrap_or(i64::MAX)
         ],
     )?;
-    exactly_one("end a run", changed)
+    exactly_one("end a run", changed)?;
+    // Its calls may have been the last that somebody who is to be forgotten waited for.
+    forget::finish_due(tx, now)?;
+    Ok(())
 }
 
 /// What limits starts: a campaign's pace, an account's allowance or an ExoPhone's pace.

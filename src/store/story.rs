@@ -110,7 +110,7 @@ pub struct Event {
 pub fn of_number(tx: &Tx<'_>, number: PhoneNumber) -> Result<Story> {
     let mut chapters = Vec::new();
     let person: Option<i64> =
-        tx.0.prepare_cached("SELECT id FROM person WHERE number = ?1")?
+        tx.0.prepare_cached("SELECT id FROM person WHERE number = ?1 AND forget_at IS NULL")?
             .query_row([digits(number)], |row| row.get(0))
             .optional()?;
     if let Some(person) = person {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::shown_time;
 use crate::cli::failure::Failure;
 use crate::cli::status::shown_name;
-use crate::cli::view::clock_time;
+use crate::cli::view::{clock_time, shown_number};
 use crate::cli::workspace::Workspace;
 use crate::domain::audit::{Audit, Difference, OurCall, Stranger};
 use crate::domain::call::{CallStatus, Window};
@@ -264,7 +264,7 @@ struct AuditView<'a> {
 #[derive(Serialize, Debug)]
 struct OnlyOurs {
     sid: String,
-    number: String,
+    number: Option<String>,
     attempt: i64,
     outcome: &'static str,
     ended_at: Option<String>,
@@ -274,7 +274,7 @@ impl From<&OurCall<AttemptId>> for OnlyOurs {
     fn from(call: &OurCall<AttemptId>) -> Self {
         Self {
             sid: call.sid.to_string(),
-            number: call.number.to_string(),
+            number: shown_number(call.number),
             attempt: call.attempt.get(),
             outcome: call.outcome.as_str(),
             ended_at: call.ended_at.map(shown_time),
@@ -309,7 +309,7 @@ impl From<&Stranger<AttemptId>> for OnlyTheirs {
 #[derive(Serialize, Debug)]
 struct Different {
     sid: String,
-    number: String,
+    number: Option<String>,
     attempt: i64,
     what: &'static str,
     ours: String,
@@ -320,7 +320,7 @@ impl From<&Difference<AttemptId>> for Different {
     fn from(different: &Difference<AttemptId>) -> Self {
         Self {
             sid: different.report.sid.to_string(),
-            number: different.number.to_string(),
+            number: shown_number(different.number),
             attempt: different.attempt.get(),
             what: different.what.as_str(),
             ours: different.ours.clone(),

@@ -28,6 +28,9 @@ pub use rules::PhoneRules;
 const INDIA: u64 = 91 * TEN_DIGITS;
 const TEN_DIGITS: u64 = 10_000_000_000;
 
+/// The first of what stands in the place of an erased number: calling code 999, which is assigned to nobody.
+const FORGOTTEN: u64 = 999_000_000_000_000;
+
 /// A number in E.164: calling code and national number, without the plus.
 ///
 /// `Debug` shows the last four digits only, so that a number cannot reach a log by accident; `Display` is the whole number,
@@ -75,8 +78,18 @@ impl PhoneNumber {
             .filter(|national| national.len() == 10)
     }
 
+    /// Returns whether this stands in the place of a number that was erased, or is about to be.
+    ///
+    /// It can be rung by nobody, and is shown as `forgotten`.
+    pub fn is_forgotten(self) -> bool {
+        self.0 >= FORGOTTEN
+    }
+
     /// Returns the last four digits, for logs and messages: `…3210`.
     pub fn masked(self) -> String {
+        if self.is_forgotten() {
+            return self.to_string();
+        }
         format!("…{:04}", self.0 % 10_000)
     }
 
@@ -95,6 +108,9 @@ fn value(digits: &[u8]) -> u64 {
 
 impl fmt::Display for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_forgotten() {
+            return f.write_str("forgotten");
+        }
         write!(f, "+{}", self.0)
     }
 }

@@ -311,3 +311,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_stands_for_a_forgotten_number_shows_no_digit_and_cannot_be_typed() {
+    let stands_for = |last: u64| PhoneNumber::from_digits(999_000_000_000_000 + last).unwrap();
+    for last in [0, 7, 999_999_999_999] {
+        let number = stands_for(last);
+        assert!(number.is_forgotten());
+        for shown in [number.to_string(), number.masked()] {
+            assert_eq!(shown, "forgotten");
+        }
+        assert!(!format!("{number:?}").contains(char::is_numeric));
+        assert!(
+            format!("+{}", number.digits())
+                .parse::<PhoneNumber>()
+                .is_err()
+        );
+    }
+    assert!(!"9876500000".parse::<PhoneNumber>().unwrap().is_forgotten());
+}

@@ -150,3 +150,14 @@ CREATE TABLE forgotten (
 
 -- To be erased as soon as none of their calls is open any more.
 ALTER TABLE person ADD COLUMN forget_at INTEGER;
+CREATE INDEX person_to_forget ON person (forget_at) WHERE forget_at IS NOT NULL;
+
+-- What erasing needs to know.
+CREATE TABLE erasure (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    -- Tells the key of the hashes, which lies in a file of its own beside the database, from another.
+    key_check   BLOB CHECK (length(key_check) = 32),
+    -- Since when bytes of what was erased may be left in the file.
+    unpurged_at INTEGER
+) STRICT;
+INSERT INTO erasure (one) VALUES (1);
