@@ -120,6 +120,9 @@ pub(super) enum Command {
     Doubts(Doubts),
     /// Show the rules of calling that exocamp keeps, with source and date
     Rules,
+    /// Keep the do-not-call list, over all campaigns
+    #[command(subcommand)]
+    Dnd(Dnd),
     /// Tell one person's whole story: which row, dialled when, what came back, what next
     Why(Why),
     /// Accept a database that was put back from a backup or moved to this machine, after an audit; calls nobody
@@ -507,6 +510,67 @@ pub(super) struct Adopt {
     /// Do not ask
     #[arg(short, long)]
     pub(super) yes: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Dnd {
+    /// Put numbers on the list; no call to them begins any more
+    Add(DndAdd),
+    /// Put the numbers of CSV files on the list
+    Import(DndImport),
+    /// Take numbers off the list; changes no contact
+    Remove(DndRemove),
+    /// Show the list, the latest first
+    List(DndList),
+    /// Say whether numbers are on the list, since when and why
+    Check(DndCheck),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DndAdd {
+    /// The numbers
+    #[arg(required = true, value_name = "NUMBER")]
+    pub(super) numbers: Vec<String>,
+    /// Why; kept with the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) note: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DndImport {
+    /// CSV files with a header; `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Name the column yourself: `phone=COLUMN`
+    #[arg(long, value_name = "MAP")]
+    pub(super) map: Option<ColumnMap>,
+    /// Why; kept with the record [default: the file's name]
+    #[arg(long, value_name = "TEXT")]
+    pub(super) note: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DndRemove {
+    /// The numbers
+    #[arg(required = true, value_name = "NUMBER")]
+    pub(super) numbers: Vec<String>,
+    /// Why they may be called again; kept with the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) because: String,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DndList {
+    /// Show at most so many numbers; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(super) limit: u32,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DndCheck {
+    /// The numbers
+    #[arg(required = true, value_name = "NUMBER")]
+    pub(super) numbers: Vec<String>,
 }
 
 const SANDBOX_HELP: &str = "\

@@ -3,6 +3,7 @@
 use super::args;
 use super::conclusion;
 use super::conduct::{self, Job};
+use super::dnd;
 use super::failure::{Exit, Failure};
 use super::provider::{self, Provider};
 use super::status::{parse_number, show};
@@ -36,7 +37,10 @@ pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Fail
     let mut store = workspace.open_or_create_store()?;
     // Whoever is refused leaves no trace in the database.
     conduct::claim(workspace, &mut store)?;
-    read(&mut store, |tx| refuse_if_live(tx, number))?;
+    read(&mut store, |tx| {
+        dnd::refuse_listed(workspace, tx, number)?;
+        refuse_if_live(tx, number)
+    })?;
     let campaign = test_campaign(workspace, &mut store, &provider.account)?;
     let _lock = conduct::take_lock(workspace, &mut store, &campaign)?;
     let asks = !args.yes && !workspace.ui.sandbox && workspace.ui.is_interactive();
@@ -113,7 +117,8 @@ fn offer(
 ) -> Result<(), Failure> {
     let now = workspace.clock.wall();
     store.write(|tx| {
-        // Somebody may have called in the meantime.
+        // Somebody may have called in the meantime, or asked not to be called.
+        dnd::refuse_listed(workspace, tx, number)?;
         refuse_if_live(tx, number)?;
         contacts::cancel_pending(tx, campaign.id)?;
         let contact = NewContact {

@@ -20,19 +20,31 @@ use crate::import::{ImportError, Options, Reader};
 use crate::store::Tx;
 use crate::store::campaigns::{self, CampaignId};
 use crate::store::contacts::{self, Added};
+use crate::store::do_not_call;
+use crate::store::forget::Recogniser;
 use crate::ui::{Format, harmless, table};
 
 /// What an import came to; rows = accepted + duplicates + rejected.
 #[derive(Serialize, Default, Debug)]
-struct Counted {
+pub(super) struct Counted {
     campaign: String,
-    files: Vec<String>,
-    rows: u64,
+    pub(super) files: Vec<String>,
+    pub(super) rows: u64,
     accepted: u64,
     duplicates: u64,
-    rejected: u64,
-    rejected_by_reason: BTreeMap<&'static str, u64>,
+    pub(super) rejected: u64,
+    pub(super) rejected_by_reason: BTreeMap<&'static str, u64>,
 }
+
+impl Counted {
+    fn reject(&mut self, reason: &'static str) {
+        self.rejected += 1;
+        *self.rejected_by_reason.entry(reason).or_default() += 1;
+    }
+}
+
+/// The reason of a row that is refused because nothing of its person may be kept.
+const FORGOTTEN: &str = "forgotten";
 
 /// Refused rows that are shown one by one; the rest is only counted.
 const SHOWN_REJECTS: u64 = 10;
@@ -72,16 +84,38 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
     }
     let mut store = workspace.open_or_create_store()?;
     let now = workspace.clock.wall();
-    let was_completed = store.write(|tx| -> Result<bool, Failure> {
+    let (was_completed, not_called) = store.write(|tx| -> Result<_, Failure> {
         let before = campaigns::find(tx, name.as_str())?;
         let campaign = find_or_create(workspace, tx, &name, now)?;
+        let recogniser = Recogniser::open(tx, &workspace.database())?;
         for (file, contacts) in files {
-            publish(workspace, tx, campaign, &file, &contacts, &mut counted)?;
+            publish(
+                workspace,
+                tx,
+                campaign,
+                &file,
+                &contacts,
+                &recogniser,
+                &mut counted,
+            )?;
             counted.files.push(file);
         }
+        if counted.accepted + counted.duplicates == 0 {
+            return Err(no_usable_row(&counted));
+        }
         contacts::count_new(tx, campaign, counted.accepted)?;
-        Ok(before.is_some_and(|before| before.state == CampaignState::Completed))
+        let was_completed = before.is_some_and(|before| before.state == CampaignState::Completed);
+        Ok((was_completed, do_not_call::skip_pending(tx, campaign, now)?))
     })?;
+    if not_called > 0 {
+        let (of, are) = match not_called {
+            1 => ("contact", "is"),
+            _ => ("contacts", "are"),
+        };
+        workspace.ui.note(&format!(
+            "{not_called} {of} {are} on the do-not-call list, and skipped"
+        ));
+    }
     show(workspace, &counted)?;
     if was_completed && counted.accepted > 0 {
         // A run that goes on calls them; one that has just finished does not.
@@ -116,7 +150,7 @@ fn campaign_name(args: &args::Import) -> Result<CampaignName, Failure> {
         })
 }
 
-fn open(workspace: &Workspace, path: &Path) -> Result<Box<dyn Read>, Failure> {
+pub(super) fn open(workspace: &Workspace, path: &Path) -> Result<Box<dyn Read>, Failure> {
     if path == Path::new("-") {
         return Ok(Box::new(io::stdin()));
     }
@@ -150,7 +184,7 @@ fn find_or_create(
 }
 
 /// Reads all rows of a file; refused ones are told and counted.
-fn read_file(
+pub(super) fn read_file(
     workspace: &Workspace,
     input: Box<dyn Read>,
     options: &Options,
@@ -162,11 +196,7 @@ fn read_file(
         match row.map_err(unreadable)? {
             Ok(contact) => contacts.push(contact),
             Err(refused) => {
-                counted.rejected += 1;
-                *counted
-                    .rejected_by_reason
-                    .entry(refused.reason.name())
-                    .or_default() += 1;
+                counted.reject(refused.reason.name());
                 if counted.rejected <= SHOWN_REJECTS {
                     let cell = harmless(&refused.cell);
                     workspace.ui.note(&format!(
@@ -180,18 +210,29 @@ fn read_file(
     Ok(contacts)
 }
 
-/// Adds the contacts of a file; duplicates are told and counted.
+/// Adds the contacts of a file; duplicates are told and counted, and nothing is kept of who was forgotten.
 fn publish(
     workspace: &Workspace,
     tx: &Tx<'_>,
     campaign: CampaignId,
     file: &str,
     contacts: &[NewContact],
+    recogniser: &Recogniser,
     counted: &mut Counted,
 ) -> Result<(), Failure> {
     let source = contacts::add_source(tx, campaign, file, workspace.clock.wall())?;
     let accepted_before = counted.accepted;
     for contact in contacts {
+        if recogniser.find(tx, contact.number)?.is_some() {
+            counted.reject(FORGOTTEN);
+            if counted.rejected <= SHOWN_REJECTS {
+                workspace.ui.note(&format!(
+                    "line {}: this person asked to be forgotten",
+                    contact.line
+                ));
+            }
+            continue;
+        }
         match contacts::add(tx, campaign, source, contact)? {
             Added::New => counted.accepted += 1,
             Added::Duplicate {
@@ -228,7 +269,7 @@ fn unreadable(error: ImportError) -> Failure {
     }
 }
 
-fn no_usable_row(counted: &Counted) -> Failure {
+pub(super) fn no_usable_row(counted: &Counted) -> Failure {
     let reasons: Vec<_> = counted
         .rejected_by_reason
         .iter()

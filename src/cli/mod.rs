@@ -10,6 +10,7 @@ mod call;
 mod conclusion;
 mod conduct;
 mod demo;
+mod dnd;
 mod doubts;
 mod failure;
 mod import;
@@ -136,6 +137,7 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::Call(args) => call::run(&workspace, args),
         Command::Doubts(args) => doubts::run(&workspace, args),
         Command::Rules => rules::run(&workspace),
+        Command::Dnd(args) => dnd::run(&workspace, args),
         Command::Why(args) => why::run(&workspace, args),
         Command::Adopt(args) => adopt::run(&workspace, args),
         Command::Sandbox(args) => sandbox::run(&workspace, args),
@@ -151,6 +153,7 @@ fn refuse_csv_where_there_is_none(command: &Command, format: Format) -> Result<(
             | Command::Set(_)
             | Command::Status(_)
             | Command::Doubts(args::Doubts::List(_))
+            | Command::Dnd(args::Dnd::List(_) | args::Dnd::Check(_))
     );
     if format == Format::Csv && !has_rows {
         return Err(

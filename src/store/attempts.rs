@@ -14,7 +14,7 @@ use super::incidents::{self, Kind};
 use super::judgement::{self, Latest};
 use super::quality;
 use super::runs::RunId;
-use super::{Result, StoreError, Tx, exactly_one, from_ms, to_ms, word};
+use super::{Result, StoreError, Tx, do_not_call, exactly_one, from_ms, to_ms, word};
 use crate::domain::attempt::{AttemptState, Decision, Evidence, StateName, merge};
 use crate::domain::call::{CallReport, CallSid, CallStatus};
 use crate::domain::campaign::Policy;
@@ -24,7 +24,7 @@ use crate::domain::doubt::{self, Patience};
 use crate::domain::money::Tariff;
 use crate::domain::pace::LATEST_SEND;
 use crate::domain::phone::PhoneNumber;
-use crate::domain::rejection::Rejection;
+use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::retry;
 use crate::domain::tracking;
 
@@ -233,6 +233,7 @@ pub fn merge_evidence(
     costs::settle(tx, attempt)?;
     if moved {
         move_contact(tx, attempt, &row, &state, evidence, terms, now)?;
+        remember_refusal(tx, attempt, evidence, now)?;
     }
     note_incident(tx, attempt, &row, evidence, is_foreign, now)?;
     let since_accepted = row
@@ -243,6 +244,31 @@ pub fn merge_evidence(
         moved,
         since_accepted,
     })
+}
+
+/// Puts whom the regulator forbids to call on the do-not-call list: no campaign needs to be refused again.
+fn remember_refusal(
+    tx: &Tx<'_>,
+    attempt: AttemptId,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> Result<()> {
+    let Evidence::Rejected(rejection) = evidence else {
+        return Ok(());
+    };
+    if rejection.class != RejectionClass::Ndnc {
+        return Ok(());
+    }
+    let mut statement =
+        tx.0.prepare_cached("SELECT person_id FROM attempt WHERE id = ?1")?;
+    let person = statement.query_row([attempt.0], |row| row.get(0))?;
+    let entry = do_not_call::Entry {
+        by: "exocamp",
+        source: do_not_call::Source::Ndnc,
+        note: None,
+    };
+    do_not_call::add_person(tx, person, &entry, now)?;
+    Ok(())
 }
 
 /// Returns the call that the evidence says is the attempt's.

@@ -5,6 +5,7 @@ mod call;
 mod caps;
 mod cron;
 mod demo;
+mod dnd;
 mod doubts;
 mod exophones;
 mod fates;

@@ -568,3 +568,46 @@ fn a_call_is_asked_about_once_more_while_its_price_or_its_length_is_missing() {
         });
     }
 }
+
+#[test]
+fn a_refusal_by_the_regulator_puts_the_person_on_the_do_not_call_list_in_all_campaigns() {
+    let mut store = Store::in_memory().unwrap();
+    store
+        .write(|tx| -> Result<()> {
+            let attempts = intents(tx, "leads", &["9876500000"])?;
+            let other = campaigns::create(tx, &"others".parse().unwrap(), "ravi", NOW)?;
+            let source = contacts::add_source(tx, other, "list.csv", NOW)?;
+            let contact = NewContact {
+                number: "9876500000".parse().unwrap(),
+                name: None,
+                fields: Vec::new(),
+                line: 2,
+            };
+            contacts::add(tx, other, source, &contact)?;
+            contacts::count_new(tx, other, 1)?;
+            let ndnc = Evidence::Rejected(Rejection {
+                class: RejectionClass::Ndnc,
+                status: 403,
+                code: None,
+                message: "TRAI NDNC".to_owned(),
+                retry_after: None,
+            });
+            let policy = Policy::default();
+            merge_evidence(tx, attempts[0], &ndnc, Source::Reply, &terms(&policy), NOW)?;
+            let listed = do_not_call::find(tx, contact.number)?.unwrap();
+            assert_eq!(listed.source, do_not_call::Source::Ndnc);
+            assert_eq!(listed.added_by, "exocamp");
+            let mut statement =
+                tx.0.prepare("SELECT state, reason FROM contact ORDER BY id")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let contacts: Vec<(String, String)> = rows.collect::<rusqlite::Result<_>>()?;
+            let skipped = ("skipped".to_owned(), "ndnc".to_owned());
+            assert_eq!(contacts, [skipped.clone(), skipped]);
+            // Late and double evidence, with the person off the list by then, changes nothing.
+            do_not_call::remove(tx, contact.number, "asha", "they opted in", NOW)?;
+            merge_evidence(tx, attempts[0], &ndnc, Source::Reply, &terms(&policy), NOW)?;
+            assert_eq!(do_not_call::find(tx, contact.number)?, None);
+            Ok(())
+        })
+        .unwrap();
+}

@@ -78,6 +78,7 @@ impl Desk {
                 send_at: NOW,
                 caller_id: PhoneNumber::parse_caller_id("08098765000").unwrap(),
                 ring: Duration::from_secs(30),
+                tariff: None,
                 talk_limit: Duration::from_secs(900),
                 callback_hash: None,
             };
