@@ -123,6 +123,8 @@ pub(super) enum Command {
     /// Keep the do-not-call list, over all campaigns
     #[command(subcommand)]
     Dnd(Dnd),
+    /// Erase a person, and keep them from being called again
+    Forget(Forget),
     /// Tell one person's whole story: which row, dialled when, what came back, what next
     Why(Why),
     /// Accept a database that was put back from a backup or moved to this machine, after an audit; calls nobody
@@ -571,6 +573,15 @@ pub(super) struct DndCheck {
     /// The numbers
     #[arg(required = true, value_name = "NUMBER")]
     pub(super) numbers: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Forget {
+    /// The person's number
+    pub(super) number: String,
+    /// Do not ask; it cannot be undone
+    #[arg(short, long)]
+    pub(super) yes: bool,
 }
 
 const SANDBOX_HELP: &str = "\

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::failure::{Exit, Failure};
+use super::forget;
 use super::patience;
 use super::provider::Provider;
 use super::view::{counted, exact_time, shown_time};
@@ -19,6 +20,7 @@ use crate::domain::eligibility::Caps;
 use crate::domain::pace::{Allowance, NotAnAllowance};
 use crate::exotel::callback::{CallbackBase, CallbackSecret};
 use crate::store::campaigns::{self, Campaign};
+use crate::store::forget::Recogniser;
 use crate::store::lock::{Holder, RunLock};
 use crate::store::{Store, contacts, runs, settings};
 use crate::ui::progress::ProgressView;
@@ -56,6 +58,13 @@ pub(super) fn claim(workspace: &Workspace, store: &mut Store) -> Result<(), Fail
         let note = format!("the database lies on {system}; see that no other machine uses it");
         workspace.ui.note(&note);
     }
+    Ok(())
+}
+
+/// Refuses to call while nobody can tell who asked to be forgotten.
+pub(super) fn check_key(workspace: &Workspace, store: &mut Store) -> Result<(), Failure> {
+    let database = workspace.database();
+    store.read(|tx| Recogniser::open(tx, &database))?;
     Ok(())
 }
 
@@ -215,6 +224,7 @@ pub(super) async fn conduct(
     if let Some(sandbox) = provider.sandbox {
         sandbox.shutdown().await;
     }
+    forget::purge_after_a_run(workspace);
     Ok((summary?, stopped_by.get().copied()))
 }
 

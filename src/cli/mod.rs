@@ -13,6 +13,7 @@ mod demo;
 mod dnd;
 mod doubts;
 mod failure;
+mod forget;
 mod import;
 mod init;
 mod list;
@@ -138,6 +139,7 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::Doubts(args) => doubts::run(&workspace, args),
         Command::Rules => rules::run(&workspace),
         Command::Dnd(args) => dnd::run(&workspace, args),
+        Command::Forget(args) => forget::run(&workspace, args),
         Command::Why(args) => why::run(&workspace, args),
         Command::Adopt(args) => adopt::run(&workspace, args),
         Command::Sandbox(args) => sandbox::run(&workspace, args),

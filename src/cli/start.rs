@@ -150,6 +150,7 @@ pub(super) fn prepare(
         }
         lock => lock?,
     };
+    conduct::check_key(workspace, &mut store)?;
     // Whoever had the lock until now may have changed everything.
     let case = Case::read(workspace, &mut store, &args.campaign, now)?;
     let policy_before = case.policy.clone();

@@ -7,13 +7,24 @@ use super::args;
 use super::failure::{Exit, Failure};
 use super::status::parse_number;
 use super::workspace::Workspace;
+use crate::store::forget::{Forgotten, Recogniser};
 use crate::store::story;
 use crate::ui::Format;
 
 pub(super) fn run(workspace: &Workspace, args: &args::Why) -> Result<Exit, Failure> {
     let number = parse_number(&args.number)?;
     let mut store = workspace.open_store_to_read()?;
-    let story = store.read(|tx| story::of_number(tx, number))?;
+    let (story, forgotten) = store.read(|tx| {
+        let story = story::of_number(tx, number)?;
+        let forgotten = match story.chapters.is_empty() {
+            true => Recogniser::open(tx, &workspace.database())?.find(tx, number)?,
+            false => None,
+        };
+        Ok((story, forgotten))
+    })?;
+    if let Some(forgotten) = forgotten {
+        return tell_forgotten(workspace, &forgotten);
+    }
     if story.chapters.is_empty() {
         let message = format!("no campaign has the number {}", number.masked());
         return Err(Failure::new(Exit::Usage, message).hint(
@@ -30,5 +41,19 @@ pub(super) fn run(workspace: &Workspace, args: &args::Why) -> Result<Exit, Failu
             workspace.ui.data(&told::story(&story, now))?;
         }
     }
+    Ok(Exit::Done)
+}
+
+/// All there is to say of who was forgotten.
+fn tell_forgotten(workspace: &Workspace, forgotten: &Forgotten) -> Result<Exit, Failure> {
+    let ui = &workspace.ui;
+    if ui.format == Format::Json {
+        ui.json(&view::ForgottenView::from(forgotten))?;
+        return Ok(Exit::Done);
+    }
+    if ui.sandbox {
+        ui.data("SANDBOX")?;
+    }
+    ui.data(&told::forgotten(forgotten, workspace.clock.wall()))?;
     Ok(Exit::Done)
 }

@@ -70,10 +70,15 @@ impl Workspace {
     /// Returns the database's file: in the sandbox one of its own beside the real one.
     pub(super) fn database(&self) -> PathBuf {
         if self.ui.sandbox {
-            self.database.with_extension("sandbox.db")
+            self.sandbox_database()
         } else {
             self.database.clone()
         }
+    }
+
+    /// Returns the sandbox's database, which lies beside the real one.
+    pub(super) fn sandbox_database(&self) -> PathBuf {
+        self.database.with_extension("sandbox.db")
     }
 
     /// Returns the real database's file, also in the sandbox.

@@ -9,6 +9,7 @@ mod dnd;
 mod doubts;
 mod exophones;
 mod fates;
+mod forget;
 mod hours;
 mod import;
 mod init;

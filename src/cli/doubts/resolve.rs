@@ -12,10 +12,11 @@ use crate::cli::args;
 use crate::cli::conclusion;
 use crate::cli::conduct::{self, Job};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::forget::purge;
 use crate::cli::patience;
 use crate::cli::provider::{FOR_THE_ACCOUNT, Provider};
 use crate::cli::start::check_account;
-use crate::cli::view::{CountsView, counted, typed_name};
+use crate::cli::view::{CountsView, counted, shown_number, typed_name};
 use crate::cli::workspace::{Workspace, read};
 use crate::dialer::run::Task;
 use crate::domain::attempt::{AttemptState, Decision};
@@ -30,7 +31,7 @@ use crate::store::candidates::NamedBy;
 use crate::store::doubts::{self, Decider};
 use crate::store::evidence::{self, Said, Standing, Waiting};
 use crate::store::lock::RunLock;
-use crate::store::{Store, StoreError, Tx, binding, candidates as calls, contacts};
+use crate::store::{Store, StoreError, Tx, binding, candidates as calls, contacts, forget};
 use crate::ui::Format;
 
 pub(super) fn run(workspace: &Workspace, args: &args::DoubtsResolve) -> Result<Exit, Failure> {
@@ -244,9 +245,12 @@ fn decide(
             doubts::decide(tx, *attempt, decision, decider, &terms, now)?;
             complete(tx, campaign, now)?;
         }
+        // It may have been all that somebody who is to be forgotten waited for.
+        forget::finish_due(tx, now)?;
         Ok(binding::level(tx)?)
     })?;
     store.raise_mark(level);
+    purge(workspace, store);
     Ok(())
 }
 
@@ -395,7 +399,7 @@ struct DecisionView<'a> {
 struct AttemptView {
     attempt: i64,
     campaign: String,
-    number: String,
+    number: Option<String>,
     state: &'static str,
     outcome: Option<&'static str>,
     call_sid: Option<String>,
@@ -435,7 +439,7 @@ fn show(
             outcomes.push(Outcome {
                 attempt: *attempt,
                 campaign,
-                number: attempts::number(tx, *attempt)?,
+                number: attempts::shown_number(tx, *attempt)?,
                 state: attempts::state(tx, *attempt)?,
             });
         }
@@ -466,7 +470,7 @@ fn show(
             .map(|outcome| AttemptView {
                 attempt: outcome.attempt.get(),
                 campaign: name_of(outcome.campaign),
-                number: outcome.number.to_string(),
+                number: shown_number(outcome.number),
                 state: outcome.state.name().as_str(),
                 outcome: outcome
                     .state

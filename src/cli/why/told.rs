@@ -14,6 +14,7 @@ use crate::store::campaigns::PausedBy;
 use crate::store::candidates::NamedBy;
 use crate::store::doubts::Look;
 use crate::store::evidence::{Decided, NamedCall, Said, Standing};
+use crate::store::forget::Forgotten;
 use crate::store::story::{AttemptStory, Chapter, Event, Story};
 use crate::ui::{harmless, wrapped};
 
@@ -35,6 +36,15 @@ pub(super) fn story(story: &Story, now: Timestamp) -> String {
         text += &told(chapter, now);
     }
     text
+}
+
+/// Tells of who was forgotten.
+pub(super) fn forgotten(forgotten: &Forgotten, now: Timestamp) -> String {
+    let (at, by) = (exact_time(forgotten.at, now), harmless(&forgotten.by));
+    let text = format!(
+        "This person was forgotten {at}, by {by}. They are never called again, and nothing else is known of them."
+    );
+    wrapped("", &text, WIDTH)
 }
 
 fn told(chapter: &Chapter, now: Timestamp) -> String {
@@ -126,7 +136,8 @@ fn standing(chapter: &Chapter) -> String {
             "Skipped: Exotel may not call this number (TRAI NDNC).".to_owned()
         }
         ContactState::Skipped if is(Reason::DoNotCall) => {
-            "Skipped: the number is on the do-not-call list.".to_owned()
+            "Skipped: the number was on the do-not-call list; `exocamp dnd check` says more."
+                .to_owned()
         }
         ContactState::Skipped if is(Reason::Cap) => {
             "Skipped: the number had got as many calls as it may, over all campaigns.".to_owned()

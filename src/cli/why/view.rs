@@ -8,6 +8,7 @@ use crate::cli::view::{IncidentView, shown_time};
 use crate::domain::call::Outcome;
 use crate::store::candidates::NamedBy;
 use crate::store::evidence::{Decided, NamedCall, Reading, Said, Search};
+use crate::store::forget::Forgotten;
 use crate::store::story::{AttemptStory, Chapter, Event, Story};
 
 /// A person's story.
@@ -23,6 +24,28 @@ impl<'a> StoryView<'a> {
         Self {
             number: story.number.to_string(),
             campaigns: chapters.map(|it| ChapterView::new(it, now)).collect(),
+        }
+    }
+}
+
+/// All there is to say of who was forgotten.
+#[derive(Serialize, Debug)]
+pub(super) struct ForgottenView<'a> {
+    number: Option<String>,
+    forgotten: bool,
+    forgotten_at: String,
+    forgotten_by: &'a str,
+    campaigns: [(); 0],
+}
+
+impl<'a> From<&'a Forgotten> for ForgottenView<'a> {
+    fn from(forgotten: &'a Forgotten) -> Self {
+        Self {
+            number: None,
+            forgotten: true,
+            forgotten_at: shown_time(forgotten.at),
+            forgotten_by: &forgotten.by,
+            campaigns: [],
         }
     }
 }
