@@ -3,6 +3,8 @@
 //! What cannot be erased yet, because a call to them has to be cleared up, is masked at once and erased by the end of a
 //! run, by `settle`, or by `forget` again. The sandbox's copy beside the database is erased with it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -11,8 +13,10 @@ use super::failure::{Exit, Failure};
 use super::status::parse_number;
 use super::view::{clock_time, counted, shown_time, typed_name};
 use super::workspace::Workspace;
+use crate::domain::contact::NewContact;
+use crate::domain::phone::PhoneNumber;
 use crate::store::Store;
-use crate::store::forget::{self, Forgotten, Found, Outcome, Purged, Traces};
+use crate::store::forget::{self, Forgotten, Found, Outcome, Purged, Recogniser, Traces};
 use crate::ui::{Format, harmless};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Forget) -> Result<Exit, Failure> {
@@ -38,6 +42,29 @@ pub(super) fn run(workspace: &Workspace, args: &args::Forget) -> Result<Exit, Fa
     }
     show(workspace, &outcome, is_purged, now)?;
     Ok(Exit::Done)
+}
+
+/// Returns whom of these the real database has forgotten, for an import into the sandbox's beside it.
+pub(super) fn known_to_the_real(
+    workspace: &Workspace,
+    files: &[(String, Vec<NewContact>)],
+) -> Result<BTreeSet<PhoneNumber>, Failure> {
+    let database = workspace.real_database();
+    if !workspace.ui.sandbox || !database.exists() {
+        return Ok(BTreeSet::new());
+    }
+    let mut real = Store::open_to_read(database)?;
+    let known = real.read(|tx| {
+        let recogniser = Recogniser::open(tx, database)?;
+        let mut known = BTreeSet::new();
+        for contact in files.iter().flat_map(|(_, contacts)| contacts) {
+            if recogniser.find(tx, contact.number)?.is_some() {
+                known.insert(contact.number);
+            }
+        }
+        Ok(known)
+    })?;
+    Ok(known)
 }
 
 /// Purges what a run that is over has erased; trouble with it is no trouble of the run.

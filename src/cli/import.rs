@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::args;
 use super::failure::{Exit, Failure};
+use super::forget;
 use super::status::shown_name;
 use super::view::typed_name;
 use super::workspace::Workspace;
@@ -78,6 +79,16 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
         let contacts = read_file(workspace, input, &options, &mut counted)
             .map_err(|failure| failure.context(format!("cannot import `{file}`")))?;
         files.push((file, contacts));
+    }
+    let forgotten = forget::known_to_the_real(workspace, &files)?;
+    for (_, contacts) in &mut files {
+        contacts.retain(|contact| {
+            let stays = !forgotten.contains(&contact.number);
+            if !stays {
+                refuse_forgotten(workspace, contact, &mut counted);
+            }
+            stays
+        });
     }
     if files.iter().all(|(_, contacts)| contacts.is_empty()) {
         return Err(no_usable_row(&counted));
@@ -224,13 +235,7 @@ fn publish(
     let accepted_before = counted.accepted;
     for contact in contacts {
         if recogniser.find(tx, contact.number)?.is_some() {
-            counted.reject(FORGOTTEN);
-            if counted.rejected <= SHOWN_REJECTS {
-                workspace.ui.note(&format!(
-                    "line {}: this person asked to be forgotten",
-                    contact.line
-                ));
-            }
+            refuse_forgotten(workspace, contact, counted);
             continue;
         }
         match contacts::add(tx, campaign, source, contact)? {
@@ -258,6 +263,16 @@ fn publish(
         contacts::remove_source(tx, source)?;
     }
     Ok(())
+}
+
+fn refuse_forgotten(workspace: &Workspace, contact: &NewContact, counted: &mut Counted) {
+    counted.reject(FORGOTTEN);
+    if counted.rejected <= SHOWN_REJECTS {
+        workspace.ui.note(&format!(
+            "line {}: this person asked to be forgotten",
+            contact.line
+        ));
+    }
 }
 
 fn unreadable(error: ImportError) -> Failure {

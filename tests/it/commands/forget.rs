@@ -159,6 +159,10 @@ fn who_was_forgotten_does_not_come_back_with_a_list_or_by_hand() {
         (&json!(2), &json!(1))
     );
     assert_eq!(counted["rejected_by_reason"], json!({"forgotten": 1}));
+    let ran = folder
+        .run("import again.csv --sandbox --format json")
+        .exits(0);
+    assert_eq!(ran.json()["rejected_by_reason"], json!({"forgotten": 1}));
     folder.write("alone.csv", &people(ENDING..ENDING + 1));
     let ran = folder.run("import alone.csv").exits(2);
     insta::assert_snapshot!(ran.stderr, @"
