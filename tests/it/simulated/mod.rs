@@ -17,3 +17,4 @@ mod seeds;
 mod shared;
 mod steering;
 mod tracking;
+mod year;
