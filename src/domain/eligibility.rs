@@ -43,6 +43,15 @@ impl Caps {
     }
 }
 
+/// What the provider says of a number: whether it is registered as do-not-disturb.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dnd {
+    /// It is: the provider would not connect the call.
+    Registered,
+    /// It is not.
+    NotRegistered,
+}
+
 /// What is known of somebody who is due.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Person {

@@ -12,9 +12,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::tidy::Tidy;
-use super::wire::{Envelope, NotAPage, RestException};
+use super::wire::{Envelope, NoMark, NotAPage, RestException};
 use crate::domain::attempt::Doubt;
 use crate::domain::call::{CallReport, CallSid};
+use crate::domain::eligibility::Dnd;
+use crate::domain::phone::PhoneNumber;
 use crate::domain::rejection::Rejection;
 use crate::domain::rejection::RejectionClass::{self, *};
 use crate::provider::{Answer, LookUpFailure, Page, PageMark, Reply};
@@ -177,6 +179,30 @@ pub(super) fn classify_call(
     match judge(received, envelope.exception.as_ref(), tidy) {
         // Also under another HTTP status: Exotel has sent "No matching results" with status 404 inside a 400.
         Ok(rejection) if rejection.status == 404 => Ok(None),
+        Ok(rejection) => Err(LookUpFailure::Refused(rejection)),
+        Err(Undecided) => Err(unreadable(received, tidy)),
+    }
+}
+
+/// Reads what is known of a number: its do-not-disturb mark, or `None` where the answer has none.
+///
+/// A number that Exotel does not know, or takes for none, has no mark: what it thinks of it the call will show.
+pub(super) fn classify_number(
+    received: &Received,
+    asked: PhoneNumber,
+    tidy: &Tidy,
+) -> Answer<Option<Dnd>> {
+    let envelope = Envelope::read(&received.body).unwrap_or_default();
+    if let (200..=299, Some(numbers), None) =
+        (received.status, &envelope.numbers, &envelope.exception)
+    {
+        return numbers
+            .mark(asked)
+            .map_err(|NoMark| unreadable(received, tidy));
+    }
+    match judge(received, envelope.exception.as_ref(), tidy) {
+        Ok(rejection) if rejection.class == Ndnc => Ok(Some(Dnd::Registered)),
+        Ok(rejection) if rejection.class == BadNumber || rejection.status == 404 => Ok(None),
         Ok(rejection) => Err(LookUpFailure::Refused(rejection)),
         Err(Undecided) => Err(unreadable(received, tidy)),
     }

@@ -44,11 +44,15 @@ use reqwest::{Method, Url};
 pub use self::account::{Account, Timeouts};
 pub use self::address::{BaseUrl, BaseUrlError};
 
-use self::classify::{Received, classify_call, classify_connect, classify_list, classify_search};
+use self::classify::{
+    Received, classify_call, classify_connect, classify_list, classify_number, classify_search,
+};
 use self::transport::{Failure, Transport};
 use self::wire::indian_time;
 use crate::domain::attempt::{Doubt, NotSent};
 use crate::domain::call::{CallReport, CallSid, Window};
+use crate::domain::eligibility::Dnd;
+use crate::domain::phone::PhoneNumber;
 use crate::provider::{Answer, CallOrder, Greeting, LookUpFailure, Page, PageMark, Reply, Search};
 
 /// The bound of a reply about one call. A real one has about one kilobyte.
@@ -186,6 +190,18 @@ impl Client {
         let url = self.resource(&["Calls", &format!("{sid}.json")]);
         let received = self.look_up(url, ONE_CALL).await?;
         classify_call(&received, sid, self.transport.tidy())
+    }
+
+    /// Returns whether Exotel has the number down as do-not-disturb, or `None` if it does not say.
+    ///
+    /// One request. The register is India's: of a number abroad nothing is asked, and nothing known.
+    pub async fn dnd(&self, number: PhoneNumber) -> Answer<Option<Dnd>> {
+        let Some(national) = number.national() else {
+            return Ok(None);
+        };
+        let url = self.resource(&["Numbers", &format!("0{national}.json")]);
+        let received = self.look_up(url, ONE_CALL).await?;
+        classify_number(&received, number, self.transport.tidy())
     }
 
     async fn listed_calls(

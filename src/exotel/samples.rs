@@ -9,9 +9,12 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::classify::{Received, classify_call, classify_connect, classify_list, classify_search};
+use super::classify::{
+    Received, classify_call, classify_connect, classify_list, classify_number, classify_search,
+};
 use super::tidy::Tidy;
 use crate::domain::call::{CallReport, CallSid, CallStatus};
+use crate::domain::eligibility::Dnd;
 use crate::domain::rejection::Rejection;
 use crate::provider::{LookUpFailure, Page, PageMark, Reply};
 
@@ -19,6 +22,9 @@ const TABLE: &str = "cases.tsv";
 
 /// The call that the samples of a look-up are about.
 const ASKED: &str = "b6a1f0e2d3c4958677a8b9c0d1e219cp";
+
+/// The number that the samples of its metadata are about.
+const ASKED_NUMBER: &str = "09876543210";
 
 struct Case {
     file: String,
@@ -149,6 +155,12 @@ fn meaning(case: &Case) -> String {
             Ok(reports) => reports.iter().fold("calls".to_owned(), |words, report| {
                 format!("{words} {}={}", report.sid, status_in_words(&report.status))
             }),
+            Err(failure) => failure_in_words(&failure),
+        },
+        "number" => match classify_number(&received, ASKED_NUMBER.parse().unwrap(), &tidy) {
+            Ok(Some(Dnd::Registered)) => "registered".to_owned(),
+            Ok(Some(Dnd::NotRegistered)) => "not registered".to_owned(),
+            Ok(None) => "no mark".to_owned(),
             Err(failure) => failure_in_words(&failure),
         },
         search if search.starts_with("search") => {

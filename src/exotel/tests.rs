@@ -148,6 +148,37 @@ async fn look_ups_ask_exactly_this() {
 }
 
 #[tokio::test]
+async fn a_number_is_asked_about_in_its_national_form_and_one_abroad_not_at_all() {
+    let registered = include_str!("../../fixtures/exotel/number_registered.json");
+    let exotel = Listener::always(http("200 OK", "", registered));
+    let client = client(&exotel, PATIENT);
+    for spelling in ["9876543210", "+919876543210", "09876543210"] {
+        let number = PhoneNumber::parse(spelling).unwrap();
+        assert_eq!(client.dnd(number).await.unwrap(), Some(Dnd::Registered));
+    }
+    let abroad = PhoneNumber::from_digits(6_581_234_567).unwrap();
+    assert_eq!(client.dnd(abroad).await.unwrap(), None);
+    let requests = exotel.requests();
+    assert_eq!(requests.len(), 3);
+    let asked = "GET /v1/Accounts/exampleco1/Numbers/09876543210.json HTTP/1.1\r\n";
+    assert!(requests.iter().all(|request| request.starts_with(asked)));
+}
+
+#[tokio::test]
+async fn a_question_about_a_number_that_fails_does_not_tell_the_number() {
+    let number = PhoneNumber::parse("9876543210").unwrap();
+    let echo = r#"{"RestException": {"Status": 400, "Message": "bad request for 09876543210"}}"#;
+    let echoing = Listener::always(http("400 Bad Request", "", echo));
+    let garbled = Listener::always(http("200 OK", "", "<p>09876543210</p>"));
+    let gone = client(&Listener::always(""), HASTY);
+    for client in [client(&echoing, PATIENT), client(&garbled, PATIENT), gone] {
+        let failure = client.dnd(number).await.unwrap_err();
+        let told = format!("{failure} {failure:?}");
+        assert!(!told.contains("9876543210"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_greeting_tells_exotels_clock() {
     let date = "Date: Wed, 24 Dec 2025 05:50:00 GMT\r\n";
     let exotel = Listener::always(http("200 OK", date, r#"{"Metadata": {}, "Calls": []}"#));

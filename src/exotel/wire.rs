@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::tidy::Tidy;
 use super::xml;
 use crate::domain::call::{CallReport, CallSid, CallStatus, ListedCall, Outcome};
+use crate::domain::eligibility::Dnd;
 use crate::domain::phone::PhoneNumber;
 use crate::provider::PageMark;
 
@@ -38,6 +39,8 @@ pub(super) struct Envelope {
     pub(super) strange_rows: u64,
     /// What the page says of the whole list.
     pub(super) metadata: Metadata,
+    /// What is known of a number.
+    pub(super) numbers: Option<Numbers>,
     /// A refusal.
     pub(super) exception: Option<RestException>,
 }
@@ -58,6 +61,15 @@ pub(super) struct Call {
     pub(super) end_time: Loose,
     pub(super) duration: Loose,
     pub(super) price: Loose,
+}
+
+/// What is known of a number (developer.exotel.com/api, "Phone number metadata").
+#[derive(Deserialize, Default, Debug)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Numbers {
+    phone_number: Loose,
+    #[serde(rename = "DND")]
+    dnd: Value,
 }
 
 /// What a page says of the whole list.
@@ -161,6 +173,7 @@ impl Envelope {
             calls,
             strange_rows: u64::try_from(strange_rows).unwrap_or(u64::MAX),
             metadata: reply.get("Metadata").and_then(object).unwrap_or_default(),
+            numbers: reply.get("Numbers").and_then(object),
             exception: reply.get("RestException").and_then(object),
         };
         Some(envelope)
@@ -208,6 +221,35 @@ impl Metadata {
             .filter(|cursor| (1..=LONGEST_CURSOR).contains(&cursor.len()))
             .map(|cursor| Some(PageMark(cursor)))
             .ok_or(NotAPage)
+    }
+}
+
+/// The answer is about another number, or has a mark that nobody has heard of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct NoMark;
+
+impl Numbers {
+    /// Returns the do-not-disturb mark of the number that was asked about; `None` where the answer has none.
+    ///
+    /// Documented are `Yes` and `No`. Other spellings of the two are taken as well: a strange `true` must not pass for
+    /// a mark that is missing, since who has none may be called.
+    pub(super) fn mark(&self, asked: PhoneNumber) -> Result<Option<Dnd>, NoMark> {
+        if self.phone_number.number().is_some_and(|told| told != asked) {
+            return Err(NoMark);
+        }
+        let word = match &self.dnd {
+            Value::Null => return Ok(None),
+            Value::Bool(mark) => mark.to_string(),
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => text.trim().to_ascii_lowercase(),
+            Value::Array(_) | Value::Object(_) => return Err(NoMark),
+        };
+        match word.as_str() {
+            "" | "null" => Ok(None),
+            "yes" | "y" | "true" | "1" => Ok(Some(Dnd::Registered)),
+            "no" | "n" | "false" | "0" => Ok(Some(Dnd::NotRegistered)),
+            _ => Err(NoMark),
+        }
     }
 }
 
@@ -362,6 +404,37 @@ mod tests {
             (report.duration_s, report.price, report.number),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn a_mark_is_yes_or_no_however_it_is_spelt_and_nothing_else() {
+        let asked = PhoneNumber::parse("09876543210").unwrap();
+        let (yes, no) = (Some(Dnd::Registered), Some(Dnd::NotRegistered));
+        for (json, mark) in [
+            (r#"{"DND": "Yes"}"#, Ok(yes)),
+            (r#"{"DND": "No"}"#, Ok(no)),
+            (r#"{"DND": " YES "}"#, Ok(yes)),
+            (r#"{"DND": true}"#, Ok(yes)),
+            (r#"{"DND": 1}"#, Ok(yes)),
+            (r#"{"DND": "0"}"#, Ok(no)),
+            (r#"{"DND": false}"#, Ok(no)),
+            (r#"{"DND": null}"#, Ok(None)),
+            (r#"{"DND": ""}"#, Ok(None)),
+            (r#"{"DND": "null"}"#, Ok(None)),
+            (r#"{}"#, Ok(None)),
+            (r#"{"DND": "perhaps"}"#, Err(NoMark)),
+            (r#"{"DND": 7}"#, Err(NoMark)),
+            (r#"{"DND": {"a": 1}}"#, Err(NoMark)),
+            (r#"{"DND": "No", "PhoneNumber": "+919876543210"}"#, Ok(no)),
+            (
+                r#"{"DND": "No", "PhoneNumber": "09876543211"}"#,
+                Err(NoMark),
+            ),
+            (r#"{"DND": "No", "PhoneNumber": "nobody"}"#, Ok(no)),
+        ] {
+            let numbers: Numbers = serde_json::from_str(json).unwrap();
+            assert_eq!(numbers.mark(asked), mark, "{json}");
+        }
     }
 
     #[test]
