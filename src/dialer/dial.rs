@@ -10,10 +10,11 @@ use super::event::{Effect, WaitsFor};
 use super::exophone::ExoPhones;
 use super::rolls::Rolls;
 use super::run::{Dialling, Run, Task};
+use super::scrub::{self, Ahead, RoomLeft};
 use super::turn::Seen;
 use crate::clock::Moment;
 use crate::domain::breaker;
-use crate::domain::eligibility::{self, Eligibility};
+use crate::domain::eligibility::{self, Eligibility, Scrubbing};
 use crate::domain::pace::{self, Allowance, LEAD};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::{Capacity, Gate, Limit, Lines, Phase, Room, Shut};
@@ -93,6 +94,8 @@ pub(super) fn dial(
     let mut permitted = Vec::new();
     let mut somebody_waits = false;
     let most = exophones.people_to_look_at(room.starts.len());
+    let most = scrub::people_to_look_at(run, seen.policy, most);
+    let mut ahead = Ahead::default();
     let due = contacts::due(tx, seen.campaign.id, now.wall, most)?;
     if due.is_empty() {
         let next = contacts::next_due_at(tx, seen.campaign.id)?;
@@ -103,14 +106,20 @@ pub(super) fn dial(
         ));
     }
     for person in due {
-        let not_now = match eligibility::judge(&person.person, run.assignment.caps, now.wall) {
-            Eligibility::Callable => None,
-            Eligibility::Waits(until, _) if seen.policy.is_over(until) => {
-                Some(Verdict::Skipped(Reason::Expired))
-            }
-            Eligibility::Waits(until, why) => Some(Verdict::Pending(until, Some(why))),
-            Eligibility::Skipped(why) => Some(Verdict::Skipped(why)),
-        };
+        let scrubbing = scrub::scrubbing(seen.policy);
+        let not_now =
+            match eligibility::judge(&person.person, run.assignment.caps, scrubbing, now.wall) {
+                Eligibility::Callable => None,
+                Eligibility::NeedsScrub => {
+                    ahead.needs_mark(person.number);
+                    continue;
+                }
+                Eligibility::Waits(until, _) if seen.policy.is_over(until) => {
+                    Some(Verdict::Skipped(Reason::Expired))
+                }
+                Eligibility::Waits(until, why) => Some(Verdict::Pending(until, Some(why))),
+                Eligibility::Skipped(why) => Some(Verdict::Skipped(why)),
+            };
         if let Some(verdict) = not_now {
             contacts::settle(tx, person.contact, verdict)?;
             somebody_waits = true;
@@ -119,7 +128,12 @@ pub(super) fn dial(
         let (Some(start), Some(caller_id)) =
             (starts.peek().copied(), exophones.shown_to(person.number))
         else {
-            break;
+            match scrubbing {
+                Scrubbing::Off => break,
+                // Those behind may need a mark.
+                Scrubbing::On => ahead.is_callable(),
+            }
+            continue;
         };
         // One that was put off for its ExoPhone's sake puts off those after it: the campaign's pace is kept as well.
         let spaced = permitted
@@ -127,6 +141,7 @@ pub(super) fn dial(
             .map(|last| *last + seen.policy.pace.interval());
         let earliest = spaced.map_or(start, |spaced: Duration| spaced.max(start));
         let Some(start) = exophones.take(caller_id, earliest, now.since_boot + LEAD) else {
+            ahead.is_callable();
             continue;
         };
         starts.next();
@@ -152,16 +167,18 @@ pub(super) fn dial(
         // There was room for more than the ExoPhones may start.
         (limit, wake_at) = (Some(Limit::Pace), Some(eases_at));
     }
-    Ok(Dialled {
+    let mut dialled = Dialled {
         intents: u32::try_from(permitted.len()).unwrap_or(u32::MAX),
         limit,
-        wake_at: if somebody_waits {
-            Some(now.since_boot)
-        } else {
-            wake_at
-        },
+        wake_at,
         waits_for: WaitsFor::Nothing,
-    })
+    };
+    let room_left = starts.peek().map_or(RoomLeft::None, |_| RoomLeft::Some);
+    effects.extend(ahead.ask(tx, run, now, seen, room_left, &mut dialled)?);
+    if somebody_waits {
+        dialled.wake_at = Some(now.since_boot);
+    }
+    Ok(dialled)
 }
 
 /// Returns until when the breaker keeps everybody from being called, if it does; not known where it waits for answers.
@@ -309,7 +326,7 @@ fn room(
         account_next: next(Scope::Account(&assignment.account), account_interval)?,
         account_interval,
         free_lines: free_lines(run, seen),
-        allowed: pace::calls_allowed(assignment.allowance, seen.last_minute),
+        allowed: scrub::calls_allowed(run, seen),
         allowance_eases_at: seen.last_minute.eases_at,
         calls_left: dialling
             .limits

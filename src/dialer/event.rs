@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::call::{CallReport, CallSid};
 use crate::domain::doubt::Scan;
+use crate::domain::eligibility::Dnd;
 use crate::domain::ending::StoppedBecause;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::Limit;
@@ -49,6 +50,15 @@ pub enum Event {
         quest: Box<Quest>,
         /// The page.
         answer: Answer<Page>,
+    },
+    /// The answer to [`Effect::Scrub`].
+    Scrubbed {
+        /// Whose mark it is.
+        number: PhoneNumber,
+        /// When it was asked for.
+        asked_at: Timestamp,
+        /// The mark, if the provider has one.
+        answer: Answer<Option<Dnd>>,
     },
     /// The planned time has come, or it is time to look whether another terminal has changed something.
     Woke,
@@ -95,6 +105,13 @@ pub enum Effect {
     },
     /// Read a page of the provider's list for the sake of doubts.
     Search(Box<Quest>),
+    /// Ask whether a number is registered as do-not-disturb.
+    Scrub {
+        /// The number.
+        number: PhoneNumber,
+        /// What the wall clock shows now: the age of the answer counts from here.
+        asked_at: Timestamp,
+    },
 }
 
 /// A search for the calls of doubts, page by page.
@@ -131,6 +148,8 @@ pub enum WaitsFor {
     Resume,
     /// The next contact that is due.
     Due(Timestamp),
+    /// The provider's do-not-disturb marks of those who are due.
+    DndMarks,
     /// The ends of the calls that are live.
     LiveCalls,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::event::{Effect, Event, Trouble};
 use super::rolls::Rolls;
 use super::run::{InARow, Run, Task};
-use super::{search, trouble};
+use super::{scrub, search, trouble};
 use crate::clock::Moment;
 use crate::domain::attempt::{AttemptState, Doubt, Evidence, NotSent};
 use crate::domain::call::{CallReport, CallSid};
@@ -69,6 +69,11 @@ fn hear(scene: &mut Scene<'_, '_>, event: &Event) -> Result<()> {
         Event::Listed { asked, answer } => listed(scene, asked, answer),
         Event::LookedUp { attempt, answer } => looked_up(scene, *attempt, answer),
         Event::Searched { quest, answer } => search::searched(scene, quest, answer),
+        Event::Scrubbed {
+            number,
+            asked_at,
+            answer,
+        } => scrub::scrubbed(scene, *number, *asked_at, answer),
         Event::Woke => Ok(()),
         Event::StopAsked => {
             scene.run.end(StoppedBecause::Signal, scene.now);

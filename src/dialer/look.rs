@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::dial::free_lines;
 use super::event::Effect;
 use super::run::{Run, Task};
-use super::search;
 use super::turn::Seen;
+use super::{scrub, search};
 use crate::clock::Moment;
 use crate::domain::ending::StoppedBecause;
 use crate::domain::pace::{self, Allowance, LastMinute};
@@ -173,9 +173,8 @@ fn expected_calls(run: &Run, seen: &Seen<'_>, last_minute: LastMinute) -> u32 {
         .calls_per_minute()
         .map_or(u32::MAX, |calls| calls.ceil() as u32);
     let lately = last_minute.requests.saturating_sub(last_minute.look_ups);
-    by_pace.min(
-        lately
-            .saturating_add(lately / 4)
-            .saturating_add(free_lines(run, seen)),
-    )
+    let lately = lately
+        .saturating_add(lately / 4)
+        .saturating_add(free_lines(run, seen));
+    scrub::requests_for_calls(seen.policy, by_pace, lately)
 }

@@ -15,6 +15,7 @@ mod permission;
 mod quality;
 pub mod rolls;
 pub mod run;
+mod scrub;
 mod search;
 mod trouble;
 pub mod turn;
@@ -232,6 +233,13 @@ impl Hands {
             Effect::Search(quest) => self.tasks.spawn(async move {
                 let answer = client.search(&quest.search, quest.page.as_ref()).await;
                 Event::Searched { quest, answer }
+            }),
+            Effect::Scrub { number, asked_at } => self.tasks.spawn(async move {
+                Event::Scrubbed {
+                    number,
+                    asked_at,
+                    answer: client.dnd(number).await,
+                }
             }),
             Effect::LookUp { attempt, sid } => self.tasks.spawn(async move {
                 Event::LookedUp {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::event::{Quest, Trouble};
+use super::scrub::Questions;
 use crate::clock::Moment;
 use crate::domain::breaker::Breaker;
 use crate::domain::campaign::Policy;
@@ -119,6 +120,8 @@ pub struct Run {
     /// A search for doubts goes on; its next page, once it is known.
     pub(super) is_searching: bool,
     pub(super) next_page: Option<Box<Quest>>,
+    /// The do-not-disturb marks that were asked for.
+    pub(super) questions: Questions,
     pub(super) breaker: Breaker,
     /// How far the wall clock was from the time since boot when it last agreed with the provider's.
     pub(super) agreed: Option<SignedDuration>,
@@ -176,6 +179,7 @@ impl Run {
             look_ups_under_way: 0,
             is_searching: false,
             next_page: None,
+            questions: Questions::default(),
             breaker: Breaker::default(),
             agreed: None,
             is_probing: false,

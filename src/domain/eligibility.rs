@@ -1,4 +1,5 @@
-//! Whether somebody who is due may be called now: the do-not-call list, the caps, a call that is live elsewhere.
+//! Whether somebody who is due may be called now: the do-not-call list, the provider's do-not-disturb mark, the caps, a
+//! call that is live elsewhere.
 //!
 //! The same judgement serves the turn that writes the intent and `plan`, which calls nobody.
 
@@ -52,6 +53,18 @@ pub enum Dnd {
     NotRegistered,
 }
 
+/// A mark is good for so long, to the millisecond; then the provider is asked again.
+pub const MARK_IS_GOOD_FOR: SignedDuration = WEEK;
+
+/// Whether nobody is called before the provider has said that the number is not registered as do-not-disturb.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scrubbing {
+    /// Nobody asks, and what is known from elsewhere changes nothing.
+    Off,
+    /// Everybody needs a mark that is good still.
+    On,
+}
+
 /// What is known of somebody who is due.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Person {
@@ -63,6 +76,8 @@ pub struct Person {
     pub calls: Vec<Timestamp>,
     /// Whether this campaign has called it before.
     pub was_tried: bool,
+    /// What the provider has said of the number, if that is good still.
+    pub dnd: Option<Dnd>,
 }
 
 /// Whether somebody may be called.
@@ -72,6 +87,8 @@ pub enum Eligibility {
     Callable,
     /// Not before this time, and why.
     Waits(Timestamp, Reason),
+    /// As soon as the provider has said that the number is not registered.
+    NeedsScrub,
     /// Not at all.
     Skipped(Reason),
 }
@@ -82,10 +99,14 @@ const BUSY_ELSEWHERE_WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// Returns whether somebody who is due may be called now.
 ///
 /// Who is over a cap when their turn comes is skipped; one who was tried already, and whose try is a retry, waits until
-/// the cap has room.
-pub fn judge(person: &Person, caps: Caps, now: Timestamp) -> Eligibility {
+/// the cap has room. The provider is asked last: not about people who may not be called anyway.
+pub fn judge(person: &Person, caps: Caps, scrubbing: Scrubbing, now: Timestamp) -> Eligibility {
     if person.is_do_not_call {
         return Eligibility::Skipped(Reason::DoNotCall);
+    }
+    let is_registered = person.dnd == Some(Dnd::Registered);
+    if is_registered && scrubbing == Scrubbing::On {
+        return Eligibility::Skipped(Reason::Ndnc);
     }
     if person.is_busy_elsewhere {
         let later = now.saturating_add(BUSY_ELSEWHERE_WAIT).unwrap_or(now);
@@ -94,6 +115,7 @@ pub fn judge(person: &Person, caps: Caps, now: Timestamp) -> Eligibility {
     match caps.closed_until(&person.calls, now) {
         Some(until) if person.was_tried => Eligibility::Waits(until, Reason::Cap),
         Some(_) => Eligibility::Skipped(Reason::Cap),
+        None if scrubbing == Scrubbing::On && person.dnd.is_none() => Eligibility::NeedsScrub,
         None => Eligibility::Callable,
     }
 }
@@ -134,15 +156,21 @@ mod tests {
             ..Person::default()
         };
         let caps = Caps::default();
-        assert_eq!(judge(&Person::default(), caps, now), Eligibility::Callable);
-        assert_eq!(judge(&person, caps, now), Eligibility::Skipped(Reason::Cap));
+        assert_eq!(
+            judge(&Person::default(), caps, Scrubbing::Off, now),
+            Eligibility::Callable
+        );
+        assert_eq!(
+            judge(&person, caps, Scrubbing::Off, now),
+            Eligibility::Skipped(Reason::Cap)
+        );
         let tried = Person {
             was_tried: true,
             ..person.clone()
         };
         let opens = at(24 * HOUR);
         assert_eq!(
-            judge(&tried, caps, now),
+            judge(&tried, caps, Scrubbing::Off, now),
             Eligibility::Waits(opens, Reason::Cap)
         );
         let live = Person {
@@ -151,7 +179,7 @@ mod tests {
         };
         let later = now + SignedDuration::from_secs(30);
         assert_eq!(
-            judge(&live, caps, now),
+            judge(&live, caps, Scrubbing::Off, now),
             Eligibility::Waits(later, Reason::BusyElsewhere)
         );
         let listed = Person {
@@ -159,9 +187,101 @@ mod tests {
             ..live
         };
         assert_eq!(
-            judge(&listed, caps, now),
+            judge(&listed, caps, Scrubbing::Off, now),
             Eligibility::Skipped(Reason::DoNotCall)
         );
+    }
+
+    #[test]
+    fn whoever_is_scrubbed_needs_a_mark_and_is_asked_about_only_if_they_could_be_called() {
+        use Eligibility::{Callable, NeedsScrub, Skipped, Waits};
+        let now = at(3 * HOUR);
+        let marked = |dnd| Person {
+            dnd,
+            ..Person::default()
+        };
+        let (unknown, clear, registered) = (
+            marked(None),
+            marked(Some(Dnd::NotRegistered)),
+            marked(Some(Dnd::Registered)),
+        );
+        let capped = vec![at(0), at(HOUR), at(2 * HOUR)];
+        let over_the_cap = |person: &Person, was_tried| Person {
+            calls: capped.clone(),
+            was_tried,
+            ..person.clone()
+        };
+        let on_the_list = |person: &Person| Person {
+            is_do_not_call: true,
+            ..person.clone()
+        };
+        let live_elsewhere = |person: &Person| Person {
+            is_busy_elsewhere: true,
+            ..person.clone()
+        };
+        let later = now + SignedDuration::from_secs(30);
+        let busy = Waits(later, Reason::BusyElsewhere);
+        let opens = Waits(at(24 * HOUR), Reason::Cap);
+        for (what, person, off, on) in [
+            ("nobody has asked", unknown.clone(), Callable, NeedsScrub),
+            ("not registered", clear.clone(), Callable, Callable),
+            (
+                "registered",
+                registered.clone(),
+                Callable,
+                Skipped(Reason::Ndnc),
+            ),
+            (
+                "unknown, live elsewhere",
+                live_elsewhere(&unknown),
+                busy,
+                busy,
+            ),
+            (
+                "registered, live elsewhere",
+                live_elsewhere(&registered),
+                busy,
+                Skipped(Reason::Ndnc),
+            ),
+            (
+                "unknown, over the cap",
+                over_the_cap(&unknown, false),
+                Skipped(Reason::Cap),
+                Skipped(Reason::Cap),
+            ),
+            (
+                "unknown, a retry over the cap",
+                over_the_cap(&unknown, true),
+                opens,
+                opens,
+            ),
+            (
+                "registered, a retry over the cap",
+                over_the_cap(&registered, true),
+                opens,
+                Skipped(Reason::Ndnc),
+            ),
+            (
+                "unknown, on the list",
+                on_the_list(&unknown),
+                Skipped(Reason::DoNotCall),
+                Skipped(Reason::DoNotCall),
+            ),
+            (
+                "registered, on the list",
+                on_the_list(&registered),
+                Skipped(Reason::DoNotCall),
+                Skipped(Reason::DoNotCall),
+            ),
+        ] {
+            let caps = Caps::default();
+            assert_eq!(
+                judge(&person, caps, Scrubbing::Off, now),
+                off,
+                "{what}, off"
+            );
+            assert_eq!(judge(&person, caps, Scrubbing::On, now), on, "{what}, on");
+        }
     }
 
     proptest! {

@@ -232,6 +232,18 @@ pub fn calls_allowed(allowance: Allowance, last: LastMinute) -> u32 {
     }
 }
 
+/// Returns how many requests may be made now for the sake of calls, where these are more than the calls themselves:
+/// the tenth of the look-ups is left to them.
+pub fn allowed_beside_look_ups(allowance: Allowance, last: LastMinute) -> u32 {
+    match allowance {
+        Allowance::Max => u32::MAX,
+        Allowance::PerMinute(requests) => {
+            let kept = (requests / 10).max(1).saturating_sub(last.look_ups);
+            requests.saturating_sub(last.requests).saturating_sub(kept)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -309,6 +321,37 @@ mod tests {
                 "{last:?} {expected_calls}"
             );
         }
+    }
+
+    #[test]
+    fn calls_and_their_marks_leave_the_look_ups_their_tenth() {
+        let last = |requests, look_ups| LastMinute {
+            requests,
+            look_ups,
+            eases_at: None,
+        };
+        for (allowance, last, allowed) in [
+            (180, last(0, 0), 162),
+            (180, last(100, 0), 62),
+            (180, last(100, 10), 72),
+            (180, last(100, 60), 80),
+            (180, last(170, 0), 0),
+            (180, last(180, 18), 0),
+            (2, last(0, 0), 1),
+            (2, last(1, 1), 1),
+            (2, last(1, 0), 0),
+        ] {
+            let allowance = Allowance::PerMinute(allowance);
+            assert_eq!(
+                allowed_beside_look_ups(allowance, last),
+                allowed,
+                "{allowance} {last:?}"
+            );
+        }
+        assert_eq!(
+            allowed_beside_look_ups(Allowance::Max, last(9, 9)),
+            u32::MAX
+        );
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::campaigns::{self, CampaignId};
-use super::{Result, StoreError, Tx, at_most_one, exactly_one, from_ms, to_ms, word};
+use super::{Result, StoreError, Tx, at_most_one, exactly_one, from_ms, scrubs, to_ms, word};
 use crate::domain::campaign::Policy;
 use crate::domain::contact::{ContactState, NewContact};
 use crate::domain::eligibility::{self, Person};
@@ -225,14 +225,16 @@ pub fn due(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp, most: usize) -> Re
         #[cfg(feature = "sabotage")]
         let is_busy_elsewhere =
             is_busy_elsewhere && !crate::sabotage::is(crate::sabotage::Sabotage::NoGuards);
+        let number = number_of(number)?;
         Ok(Due {
             contact: ContactId(id),
-            number: number_of(number)?,
+            number,
             person: Person {
                 is_do_not_call,
                 is_busy_elsewhere,
                 calls: calls_of(tx, person, now)?,
                 was_tried,
+                dnd: scrubs::fresh(tx, number, now)?,
             },
         })
     })

@@ -41,6 +41,7 @@ pub mod quality;
 pub mod reports;
 pub mod runs;
 pub mod schedules;
+pub mod scrubs;
 pub mod settings;
 pub mod steering;
 pub mod story;

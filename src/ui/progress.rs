@@ -173,6 +173,7 @@ fn waiting(progress: &Progress) -> Option<String> {
         WaitsFor::Hours(None) => "waits for the calling hours".to_owned(),
         WaitsFor::Resume => "paused".to_owned(),
         WaitsFor::Due(at) => format!("waits for a retry at {}", clock(at)),
+        WaitsFor::DndMarks => "waits for do-not-disturb marks".to_owned(),
         WaitsFor::LiveCalls => "waits for live calls".to_owned(),
     })
 }

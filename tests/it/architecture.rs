@@ -44,6 +44,7 @@ const GIVEN_THE_TIME: &[&str] = &[
     "dialer/exophone.rs",
     "dialer/look.rs",
     "dialer/quality.rs",
+    "dialer/scrub.rs",
     "dialer/trouble.rs",
     "dialer/run.rs",
     "dialer/rolls.rs",
@@ -60,6 +61,7 @@ const PURE: &[&str] = &[
     "dialer/exophone.rs",
     "dialer/look.rs",
     "dialer/quality.rs",
+    "dialer/scrub.rs",
     "dialer/trouble.rs",
 ];
 

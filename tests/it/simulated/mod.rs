@@ -13,6 +13,7 @@ mod quality;
 mod refusals;
 mod runs;
 mod schedules;
+mod scrubs;
 mod seeds;
 mod shared;
 mod steering;

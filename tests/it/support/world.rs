@@ -60,6 +60,16 @@ pub(crate) struct Post {
     pub(crate) reply: Reply,
 }
 
+/// One question whether a number is registered as do-not-disturb.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scrub {
+    pub(crate) number: PhoneNumber,
+    /// The true time.
+    pub(crate) asked_at: Timestamp,
+    /// When the provider said something of use, if it did.
+    pub(crate) answered_at: Option<Timestamp>,
+}
+
 /// What is wrong with the way to the provider.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Network {
@@ -176,6 +186,8 @@ pub(crate) struct World {
     /// When the machine was booted: what was asked in the minute before is forgotten.
     pub(crate) reboots: Vec<Duration>,
     pub(crate) look_ups: u64,
+    /// Every question whether a number is registered as do-not-disturb.
+    pub(crate) scrubs: Vec<Scrub>,
     /// When a search was answered last.
     pub(crate) searched_at: Option<Timestamp>,
     /// The attempts that were ever asked about.
@@ -227,6 +239,7 @@ impl World {
             requests: Vec::new(),
             reboots: Vec::new(),
             look_ups: 0,
+            scrubs: Vec::new(),
             searched_at: None,
             asked_about: HashSet::new(),
             turns: 0,
@@ -538,7 +551,9 @@ fn due(effect: &Effect) -> Duration {
     match effect {
         Effect::Greet { at } => *at,
         Effect::Dial { send_at, .. } => *send_at,
-        Effect::List { .. } | Effect::LookUp { .. } | Effect::Search(_) => Duration::ZERO,
+        Effect::List { .. } | Effect::LookUp { .. } | Effect::Search(_) | Effect::Scrub { .. } => {
+            Duration::ZERO
+        }
     }
 }
 

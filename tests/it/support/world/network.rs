@@ -5,7 +5,9 @@ use std::time::Duration;
 use exocamp::dialer::event::{Effect, Event, Quest};
 use exocamp::domain::attempt::{Doubt, NotSent};
 use exocamp::domain::call::CallReport;
+use exocamp::domain::eligibility::Dnd;
 use exocamp::domain::pace;
+use exocamp::domain::phone::PhoneNumber;
 use exocamp::domain::rejection::{Rejection, RejectionClass};
 use exocamp::provider::{Answer, CallOrder, Greeting, LookUpFailure, Page, PageMark, Reply};
 use exocamp::sandbox::{self, CallView, Cursor, Exchange, GetTrouble, ListFilter, Order, Refusal};
@@ -13,7 +15,7 @@ use exocamp::store::attempts::AttemptId;
 use exocamp::store::permission;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{EndTimes, Item, Lengths, Network, Post, Searches, World};
+use super::{EndTimes, Item, Lengths, Network, Post, Scrub, Searches, World};
 use crate::support::phones;
 
 impl World {
@@ -68,6 +70,15 @@ impl World {
             Effect::Search(quest) => {
                 let (answer, after) = self.search(&quest);
                 (Event::Searched { quest, answer }, after)
+            }
+            Effect::Scrub { number, asked_at } => {
+                let (answer, after) = self.scrub(number);
+                let event = Event::Scrubbed {
+                    number,
+                    asked_at,
+                    answer,
+                };
+                (event, after)
             }
             Effect::LookUp { attempt, sid } => {
                 let (answer, after) =
@@ -179,6 +190,26 @@ impl World {
                 Cursor::Before(_) => unreachable!("pages are read forwards"),
             }),
             date: Some(date),
+        });
+        (answer, after)
+    }
+
+    fn scrub(&mut self, number: PhoneNumber) -> (Answer<Option<Dnd>>, Duration) {
+        let asked_at = self.time();
+        let (answer, after) = self.look_up(|exchange, time, _| {
+            exchange.admit(time)?;
+            Ok(exchange.is_dnd(&number.to_string()))
+        });
+        let mark = |registered| match registered {
+            true => Dnd::Registered,
+            false => Dnd::NotRegistered,
+        };
+        let answer: Answer<_> = answer.map(|registered| registered.map(mark));
+        let answered_at = answer.is_ok().then_some(asked_at + after);
+        self.scrubs.push(Scrub {
+            number,
+            asked_at,
+            answered_at,
         });
         (answer, after)
     }
