@@ -27,6 +27,7 @@ mod retry;
 mod rules;
 mod run;
 mod schedule;
+mod scrubs;
 mod secrets;
 mod set;
 mod signals;
