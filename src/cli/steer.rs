@@ -17,7 +17,7 @@ use crate::ui::Format;
 
 /// So long is waited for calls that were leaving at that moment. Those that have not left by then find their permission
 /// withdrawn; the whole takes less than a second.
-const WAITS_FOR_CALLS: Duration = Duration::from_millis(900);
+pub(super) const WAITS_FOR_CALLS: Duration = Duration::from_millis(900);
 
 /// What somebody did, for programs.
 #[derive(Serialize, Debug)]

@@ -4,11 +4,13 @@
 //! back. In between another process may have paused the campaign or put the person on the do-not-call list. This reads
 //! a few rows by their keys, on a connection of its own: readers wait for nobody.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::attempts::AttemptId;
 use super::campaigns::CampaignId;
+use super::doubts::digits;
 use super::{Result, Tx};
+use crate::domain::phone::PhoneNumber;
 
 /// Returns whether the call of this intent may still leave.
 ///
@@ -40,6 +42,21 @@ pub fn unanswered(tx: &Tx<'_>, campaign: CampaignId) -> Result<u64> {
     )?;
     let count: i64 = statement.query_row(params![campaign.get()], |row| row.get(0))?;
     Ok(count.unsigned_abs())
+}
+
+/// Returns the campaign that has permitted a call to this number which is not answered, if one has.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn campaign_calling(tx: &Tx<'_>, number: PhoneNumber) -> Result<Option<CampaignId>> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT campaign_id FROM attempt JOIN person ON person.id = person_id
+         WHERE number = ?1 AND state = 'intent' AND live = 1",
+    )?;
+    let id: Option<i64> = statement
+        .query_row([digits(number)], |row| row.get(0))
+        .optional()?;
+    Ok(id.map(CampaignId::from))
 }
 
 #[cfg(test)]

@@ -570,7 +570,7 @@ fn every_rule_that_decides_about_somebody_is_told_in_words() {
             S::Skipped,
             Reason::DoNotCall,
             Vec::new(),
-            "Skipped: the number is on the do-not-call list.",
+            "Skipped: the number was on the do-not-call list; `exocamp dnd check` says more.",
         ),
         (
             S::Skipped,
