@@ -14,6 +14,7 @@ pub mod contact;
 pub mod doubt;
 pub mod eligibility;
 pub mod ending;
+pub mod forecast;
 pub mod hours;
 pub mod money;
 pub mod pace;
