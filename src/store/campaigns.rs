@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{Result, Tx, exactly_one, from_ms, to_ms, word};
 use crate::domain::campaign::{CampaignName, CampaignState, Policy, Setting};
+use crate::domain::money::Money;
 
 /// Names a campaign within its database.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -131,6 +132,18 @@ pub fn policy(tx: &Tx<'_>, id: CampaignId) -> Result<Policy> {
         policy.set(key, &value).map_err(|_| nonsense())?;
     }
     Ok(policy)
+}
+
+/// Returns what the campaign has cost so far, calls under way at their worst.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn spent(tx: &Tx<'_>, id: CampaignId) -> Result<Money> {
+    let mut statement =
+        tx.0.prepare_cached("SELECT cost_um FROM campaign WHERE id = ?1")?;
+    Ok(Money::from_micros(
+        statement.query_row([id.0], |row| row.get(0))?,
+    ))
 }
 
 /// Remembers a setting, with who set it and when; what was set before is kept.

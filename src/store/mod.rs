@@ -32,6 +32,8 @@ pub mod looks;
 pub mod machine;
 mod mark;
 mod place;
+pub mod prospects;
+pub mod rehearsal;
 pub mod reports;
 pub mod runs;
 pub mod steering;
