@@ -67,6 +67,7 @@ pub(super) fn run(ui: Ui) -> Result<Exit, Failure> {
         once: false,
         wait: false,
         yes: true,
+        plan: None,
         skip_if_running: false,
         allowance: None,
     };

@@ -12,12 +12,15 @@ mod conduct;
 mod demo;
 mod doubts;
 mod failure;
+mod figures;
 mod import;
 mod init;
 mod list;
 mod moment;
 mod patience;
+mod plan;
 mod provider;
+mod rehearse;
 mod sandbox;
 mod settle;
 mod start;
@@ -115,6 +118,8 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::Init => init::run(&workspace),
         Command::Import(args) => import::run(&workspace, args),
         Command::List => list::run(&workspace),
+        Command::Plan(args) => plan::run(&workspace, args),
+        Command::Rehearse(args) => rehearse::run(&workspace, args),
         Command::Start(args) => start::run(&workspace, args),
         Command::Settle(args) => settle::run(&workspace, args),
         Command::Audit(args) => audit::run(&workspace, args),

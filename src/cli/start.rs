@@ -7,6 +7,7 @@ use super::conclusion;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::moment;
+use super::plan;
 use super::provider::{self, Provider};
 use super::view::{clock_time, shown_caller_id};
 use super::workspace::{Workspace, read};
@@ -35,7 +36,7 @@ pub(super) fn run_against(
     let now = workspace.clock.wall();
     // In this order, so that the first thing wrong is what is said: usage, campaign, contacts, anything left to do,
     // lock, pause, hours, account.
-    let settings = settings(workspace, args)?;
+    let settings = settings(workspace, &args.settings)?;
     let until = args
         .until
         .as_deref()
@@ -88,11 +89,9 @@ pub(super) fn run_against(
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
     }
     let closed_before = !policy.calendar().hours.are_always();
-    for (key, value) in &settings {
-        // Each was found to fit above.
-        policy
-            .set(*key, value)
-            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    apply(&mut policy, &settings)?;
+    if let Some(planned) = &args.plan {
+        plan::check_unchanged(workspace, &mut store, &campaign, &policy, planned)?;
     }
     let calendar = policy.calendar();
     if closed_before && calendar.hours.are_always() && !workspace.ui.sandbox {
@@ -143,8 +142,11 @@ pub(super) fn run_against(
 }
 
 /// Returns the settings that were typed, each of which fits.
-fn settings(workspace: &Workspace, args: &args::Start) -> Result<Vec<(Setting, String)>, Failure> {
-    let mut settings = args.settings.typed();
+pub(super) fn settings(
+    workspace: &Workspace,
+    settings: &args::Settings,
+) -> Result<Vec<(Setting, String)>, Failure> {
+    let mut settings = settings.typed();
     let mut typed = Policy::default();
     for (key, value) in &settings {
         typed.set(*key, value).map_err(|error| {
@@ -162,6 +164,16 @@ fn settings(workspace: &Workspace, args: &args::Start) -> Result<Vec<(Setting, S
         }
     }
     Ok(settings)
+}
+
+/// Puts settings into force that were found to fit.
+pub(super) fn apply(policy: &mut Policy, settings: &[(Setting, String)]) -> Result<(), Failure> {
+    for (key, value) in settings {
+        policy
+            .set(*key, value)
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// A campaign as it stands.
@@ -293,7 +305,7 @@ fn copy_into_sandbox(workspace: &Workspace, name: &str) -> Result<(), Failure> {
 }
 
 /// Returns a number as people read it: `1,234`.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -10,6 +10,7 @@ mod import;
 mod init;
 mod kill;
 mod list;
+mod outlook;
 mod output;
 mod pace;
 mod provider;
