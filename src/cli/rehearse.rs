@@ -52,7 +52,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Rehearse) -> Result<Exit, 
     })?;
     let mut settings = outlook.settings.clone();
     settings.extend(OFF.map(|(key, value)| (key, value.to_owned())));
-    let mut store = Store::in_memory()?;
+    let mut store = Store::for_rehearsal()?;
     let name = &outlook.campaign.name;
     let copy = store.copy_for_rehearsal(&mut real, name, &settings, outlook.now)?;
     let copy = copy.ok_or_else(|| workspace.no_campaign(name, real.path()))?;
