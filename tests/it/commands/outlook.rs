@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::support::answers::{assert_adds_up, names};
 use crate::support::binary::{Folder, number};
 use crate::support::exotel::{Exotel, rung_once};
+use crate::support::wiretap::Wiretap;
 
 /// A Monday morning, for as if everything began then.
 const MONDAY: &str = "--at 2026-03-02T09:00:00+05:30";
@@ -193,6 +194,37 @@ fn a_rehearsal_plays_what_is_left_and_calls_nobody() {
         shown.stderr
     );
     assert!(!folder.files().iter().any(|name| name.contains("sandbox")));
+}
+
+#[test]
+fn neither_a_plan_nor_a_rehearsal_sends_anything() {
+    let exotel = Exotel::start("");
+    let wire = Wiretap::before(&exotel);
+    let mut folder = Folder::calling(&exotel);
+    folder.set("EXOTEL_API_BASE", wire.base());
+    folder.import_people("leads", 5);
+    plan(&folder, MONDAY);
+    rehearse(&folder, MONDAY);
+    assert_eq!(wire.requests().len(), 0);
+    assert_eq!(exotel.ledger().len(), 0);
+}
+
+#[test]
+fn a_rehearsal_of_hours_that_never_come_ends_and_says_so() {
+    let folder = Folder::new();
+    folder.import_people("leads", 2);
+    let line = format!("{MONDAY} --purpose collections --hours 20:00-21:00");
+    let played = folder
+        .run(&format!("rehearse leads {line} --format json"))
+        .exits(3)
+        .json();
+    assert_eq!(played["stopped_because"], "hours");
+    assert_eq!(played["calls_placed"], 0);
+    assert_eq!(played["finishes_at"], Value::Null);
+    let planned = plan(&folder, &line);
+    assert_eq!(planned["callable"], 0);
+    assert_eq!(planned["skipped"]["expired"], 2);
+    assert_eq!(planned["limited_by"], Value::Null);
 }
 
 #[test]
