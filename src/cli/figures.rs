@@ -16,7 +16,7 @@ use super::view::{clock_time, shown_time};
 use super::workspace::Workspace;
 use crate::domain::campaign::{self, Policy};
 use crate::domain::eligibility::Caps;
-use crate::domain::forecast::{Assumptions, Cost, Day, Setting};
+use crate::domain::forecast::{Assumptions, Conditions, Cost, Day};
 use crate::domain::hours::indian_time;
 use crate::domain::money::Money;
 use crate::domain::pace::Allowance;
@@ -75,9 +75,9 @@ impl Outlook {
     }
 
     /// Returns what decides how the list is called.
-    pub(super) fn setting(&self) -> Setting<'_> {
+    pub(super) fn conditions(&self) -> Conditions<'_> {
         let (campaign_lines, account_lines) = self.account.lines().limits(self.policy.lines);
-        Setting {
+        Conditions {
             policy: &self.policy,
             caps: self.caps,
             allowance: self.account.allowance(),

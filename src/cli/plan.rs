@@ -35,7 +35,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Plan) -> Result<Exit, Fail
         let census = Census::take(tx, &outlook, listed)?;
         Ok((outlook, census))
     })?;
-    let forecast = forecast(&outlook.setting(), &census.waiting());
+    let forecast = forecast(&outlook.conditions(), &census.waiting());
     show(workspace, &outlook, census, &forecast, args.contacts)?;
     Ok(Exit::Done)
 }

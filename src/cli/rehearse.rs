@@ -157,7 +157,7 @@ impl Played {
             cost.low = cost.low + price.min(tariff.per_minute());
         }
         cost.worst = outlook
-            .setting()
+            .conditions()
             .worst(tariff, self.callable)
             .max(cost.likely);
         Some(cost)

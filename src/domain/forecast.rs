@@ -52,7 +52,7 @@ impl Binding {
 
 /// All that decides how a list is called.
 #[derive(Clone, Copy, Debug)]
-pub struct Setting<'a> {
+pub struct Conditions<'a> {
     /// How people are called.
     pub policy: &'a Policy,
     /// How many calls a number may get.
@@ -115,8 +115,8 @@ pub struct Forecast {
 }
 
 /// Returns what calling these people would come to.
-pub fn forecast(setting: &Setting<'_>, list: &[Waiting]) -> Forecast {
-    let mut play = Play::new(setting, list);
+pub fn forecast(conditions: &Conditions<'_>, list: &[Waiting]) -> Forecast {
+    let mut play = Play::new(conditions, list);
     let stopped = play.run();
     let people: u64 = list.iter().map(|group| group.people).sum();
     let uncalled: u64 = play.list.iter().map(|group| group.people).sum();
@@ -127,12 +127,12 @@ pub fn forecast(setting: &Setting<'_>, list: &[Waiting]) -> Forecast {
     };
     let limited_by = match stopped {
         Stopped::Budget => Binding::Budget,
-        Stopped::Done | Stopped::Closed => setting.binding(),
+        Stopped::Done | Stopped::Closed => conditions.binding(),
     };
-    let cost = setting.policy.tariff.map(|tariff| Cost {
+    let cost = conditions.policy.tariff.map(|tariff| Cost {
         low: play.low,
         likely: play.likely,
-        worst: setting.worst(tariff, people - expired).max(play.likely),
+        worst: conditions.worst(tariff, people - expired).max(play.likely),
     });
     Forecast {
         calls: play.calls,
@@ -146,7 +146,7 @@ pub fn forecast(setting: &Setting<'_>, list: &[Waiting]) -> Forecast {
     }
 }
 
-impl Setting<'_> {
+impl Conditions<'_> {
     /// Returns what keeps calls from starting faster, as long as there is money.
     fn binding(&self) -> Binding {
         let per_minute = |interval: Duration| 60.0 / interval.as_secs_f64();
@@ -226,7 +226,7 @@ struct Again {
 
 /// A list that is being played.
 struct Play<'a> {
-    setting: &'a Setting<'a>,
+    conditions: &'a Conditions<'a>,
     /// Those who were not called yet, the first due first.
     list: VecDeque<Waiting>,
     again: BinaryHeap<Reverse<Again>>,
@@ -245,14 +245,14 @@ struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    fn new(setting: &'a Setting<'a>, list: &[Waiting]) -> Self {
+    fn new(conditions: &'a Conditions<'a>, list: &[Waiting]) -> Self {
         let somebody = list.iter().copied().filter(|group| group.people > 0);
         let mut list: Vec<_> = somebody.collect();
         list.sort_by_key(|group| group.due_at);
-        let by_pace = setting.pace_interval().unwrap_or_default();
-        let by_allowance = setting.allowance.pace_of_calls().interval();
+        let by_pace = conditions.pace_interval().unwrap_or_default();
+        let by_allowance = conditions.allowance.pace_of_calls().interval();
         Self {
-            setting,
+            conditions,
             list: list.into(),
             again: BinaryHeap::new(),
             live: BinaryHeap::new(),
@@ -262,7 +262,7 @@ impl<'a> Play<'a> {
             sequence: 0,
             calls: 0,
             days: Days::default(),
-            settled: setting.spent,
+            settled: conditions.spent,
             low: Money::ZERO,
             likely: Money::ZERO,
             last_end: None,
@@ -270,14 +270,14 @@ impl<'a> Play<'a> {
     }
 
     fn run(&mut self) -> Stopped {
-        let calendar = self.setting.policy.calendar();
-        let ends = self.setting.policy.ends;
-        let mut at = self.setting.now;
+        let calendar = self.conditions.policy.calendar();
+        let ends = self.conditions.policy.ends;
+        let mut at = self.conditions.now;
         // Until when it is known to be open.
         let mut closes_at = at;
         while let Some(due_at) = self.next_due() {
             at = at.max(due_at);
-            while self.live.len() >= self.setting.lines.max(1) as usize {
+            while self.live.len() >= self.conditions.lines.max(1) as usize {
                 at = at.max(self.first_end());
             }
             if at >= closes_at {
@@ -323,13 +323,13 @@ impl<'a> Play<'a> {
                 self.settled = self.settled + cost;
                 at
             }
-            None => self.setting.now,
+            None => self.conditions.now,
         }
     }
 
     /// Returns whether the budget has room for one more call, those under way at their worst.
     fn has_budget(&mut self, at: Timestamp) -> bool {
-        let policy = self.setting.policy;
+        let policy = self.conditions.policy;
         let (Some(budget), Some(tariff)) = (policy.budget, policy.tariff) else {
             return true;
         };
@@ -343,7 +343,7 @@ impl<'a> Play<'a> {
     /// Calls whoever has been due longest.
     fn call(&mut self, at: Timestamp) {
         let (charged, mut calls) = self.take_first();
-        let (setting, policy) = (self.setting, self.setting.policy);
+        let (conditions, policy) = (self.conditions, self.conditions.policy);
         let (outcome, hold) = self.draw(charged);
         let ended_at = later(at, hold);
         let free_at = self.noticed_at(at, hold);
@@ -372,11 +372,14 @@ impl<'a> Play<'a> {
         else {
             return;
         };
-        let capped_by = setting.caps.day.min(setting.caps.week);
+        let capped_by = conditions.caps.day.min(conditions.caps.week);
         let mut due_at = due_at.max(free_at);
         if policy.retry.retries >= capped_by {
             calls.push(at);
-            due_at = setting.caps.closed_until(&calls, due_at).unwrap_or(due_at);
+            due_at = conditions
+                .caps
+                .closed_until(&calls, due_at)
+                .unwrap_or(due_at);
         }
         self.sequence += 1;
         self.again.push(Reverse(Again {
@@ -389,15 +392,15 @@ impl<'a> Play<'a> {
 
     /// Returns when the end of a call is noticed, which frees its line.
     fn noticed_at(&self, at: Timestamp, hold: Duration) -> Timestamp {
-        let (setting, ring) = (self.setting, self.setting.policy.ring);
-        if setting.lines > ASKED_TOGETHER {
-            return later(at, setting.assumptions.noticed_after(hold, ring));
+        let (conditions, ring) = (self.conditions, self.conditions.policy.ring);
+        if conditions.lines > ASKED_TOGETHER {
+            return later(at, conditions.assumptions.noticed_after(hold, ring));
         }
         // All live calls are asked about at once, so that several lines come free in the same moment.
-        let since = Duration::try_from(at.duration_since(setting.now)).unwrap_or_default();
+        let since = Duration::try_from(at.duration_since(conditions.now)).unwrap_or_default();
         later(
-            setting.now,
-            setting.assumptions.noticed_after(since + hold, ring),
+            conditions.now,
+            conditions.assumptions.noticed_after(since + hold, ring),
         )
     }
 
@@ -426,9 +429,9 @@ impl<'a> Play<'a> {
             self.draws.resize(place + 1, 0);
         }
         self.draws[place] += 1;
-        self.setting
+        self.conditions
             .assumptions
-            .draw(self.draws[place], self.setting.policy)
+            .draw(self.draws[place], self.conditions.policy)
     }
 }
 

@@ -18,8 +18,8 @@ fn policy(settings: &[(&str, &str)]) -> Policy {
     policy
 }
 
-fn setting(policy: &Policy) -> Setting<'_> {
-    Setting {
+fn conditions(policy: &Policy) -> Conditions<'_> {
+    Conditions {
         policy,
         caps: Caps::default(),
         allowance: Allowance::DEFAULT,
@@ -58,12 +58,12 @@ fn the_slowest_limit_is_named() {
         ),
     ] {
         let policy = policy(settings);
-        let setting = Setting {
+        let conditions = Conditions {
             lines,
             allowance: allowance.parse().unwrap(),
-            ..setting(&policy)
+            ..conditions(&policy)
         };
-        let forecast = forecast(&setting, &fresh(20_000));
+        let forecast = forecast(&conditions, &fresh(20_000));
         assert_eq!(forecast.limited_by, binding, "{settings:?}");
         let rate = forecast.calls_per_minute.unwrap();
         let off = (rate / calls_per_minute - 1.0).abs();
@@ -78,7 +78,7 @@ fn calls_go_on_in_the_next_band_and_the_next_open_day() {
         ("hours", "09:00-10:00,16:00-17:00"),
         ("days", "mon,wed"),
     ]);
-    let forecast = forecast(&setting(&policy), &fresh(7_200 + 3_600));
+    let forecast = forecast(&conditions(&policy), &fresh(7_200 + 3_600));
     let days: Vec<_> = forecast
         .days
         .iter()
@@ -101,7 +101,7 @@ fn calls_go_on_in_the_next_band_and_the_next_open_day() {
 fn whoever_is_not_reached_is_called_again_as_often_as_permitted() {
     for (retries, calls) in [("0", 1_000), ("1", 1_600), ("2", 1_960)] {
         let policy = policy(&[("retries", retries)]);
-        let forecast = forecast(&setting(&policy), &fresh(1_000));
+        let forecast = forecast(&conditions(&policy), &fresh(1_000));
         assert!(
             forecast.calls.abs_diff(calls) < 10,
             "{retries}: {}",
@@ -110,7 +110,7 @@ fn whoever_is_not_reached_is_called_again_as_often_as_permitted() {
     }
     // Three calls in 24 hours are enough: the fourth is on the next day.
     let policy = policy(&[("retries", "3"), ("retry-after", "10m"), ("rate", "60/min")]);
-    let forecast = forecast(&setting(&policy), &fresh(100));
+    let forecast = forecast(&conditions(&policy), &fresh(100));
     assert_eq!(forecast.days.len(), 2, "{:?}", forecast.days);
 }
 
@@ -122,7 +122,7 @@ fn people_are_left_when_the_budget_is_used_up_and_expire_when_the_campaign_ends(
         ("talk-limit", "5m"),
     ];
     let policy_ = policy(&rules);
-    let poor = forecast(&setting(&policy_), &fresh(1_000));
+    let poor = forecast(&conditions(&policy_), &fresh(1_000));
     assert_eq!(poor.limited_by, Binding::Budget);
     assert_eq!(poor.calls + poor.left, 1_000);
     let cost = poor.cost.unwrap();
@@ -130,12 +130,12 @@ fn people_are_left_when_the_budget_is_used_up_and_expire_when_the_campaign_ends(
     assert!(cost.low <= cost.likely && cost.likely <= cost.worst);
 
     let policy_ = policy(&[("ends", "2026-03-02T09:10:00+05:30"), ("retries", "2")]);
-    let short = forecast(&setting(&policy_), &fresh(1_000));
+    let short = forecast(&conditions(&policy_), &fresh(1_000));
     assert_eq!(short.calls + short.expired, 1_000);
     assert!((298..=301).contains(&short.calls), "{}", short.calls);
 
     let policy_ = policy(&[("purpose", "collections"), ("hours", "19:00-20:00")]);
-    let never = forecast(&setting(&policy_), &fresh(10));
+    let never = forecast(&conditions(&policy_), &fresh(10));
     assert_eq!((never.calls, never.expired), (0, 10));
     assert_eq!(never.finishes_at, None);
 }
@@ -143,14 +143,14 @@ fn people_are_left_when_the_budget_is_used_up_and_expire_when_the_campaign_ends(
 #[test]
 fn a_begun_minute_the_assumed_length_and_the_talk_limit_make_the_costs() {
     let policy = policy(&[("tariff", "0.60/min"), ("talk-limit", "15m")]);
-    let setting = Setting {
+    let conditions = Conditions {
         assumptions: Assumptions {
             reach: "50%".parse().unwrap(),
             hold: Duration::from_secs(40),
         },
-        ..setting(&policy)
+        ..conditions(&policy)
     };
-    let cost = forecast(&setting, &fresh(1_000)).cost.unwrap();
+    let cost = forecast(&conditions, &fresh(1_000)).cost.unwrap();
     let rupees = |money: Money| money.as_micros() / 1_000_000;
     assert_eq!(rupees(cost.low), 300);
     assert_eq!(rupees(cost.likely), 300, "nobody stays for more than 60 s");
@@ -179,12 +179,12 @@ proptest! {
             ("retries", &retries.to_string()),
         ]);
         let now = at("02T00:00:00") + SignedDuration::from_hours(day * 24 + hour);
-        let setting = Setting { lines, now, ..setting(&policy) };
+        let conditions = Conditions { lines, now, ..conditions(&policy) };
         let list = [
             fresh(people)[0],
             Waiting { due_at: now + SignedDuration::from_hours(30), charged: 1, people: later_people },
         ];
-        let forecast = forecast(&setting, &list);
+        let forecast = forecast(&conditions, &list);
         let calendar = policy.calendar();
         let by_day: u64 = forecast.days.iter().map(|day| day.calls).sum();
         prop_assert_eq!(by_day, forecast.calls);
@@ -207,7 +207,7 @@ proptest! {
                 ("hours", "00:00-24:00"),
                 ("retries", &retries.to_string()),
             ]);
-            forecast(&setting(&policy), &fresh(people)).finishes_at.unwrap()
+            forecast(&conditions(&policy), &fresh(people)).finishes_at.unwrap()
         };
         // The last call may be longer, and its line is looked at a little later.
         let slack = SignedDuration::from_mins(2);

@@ -259,17 +259,14 @@ fn what_is_played_agrees_with_what_was_planned() {
             let finish: jiff::Timestamp = figures["finishes_at"].as_str().unwrap().parse().unwrap();
             finish.duration_since(began).as_secs_f64()
         };
-        for (name, planned, played) in [
-            ("finish", takes(&planned), takes(&played)),
-            ("calls", calls(&planned), calls(&played)),
-            ("cost", likely(&planned), likely(&played)),
+        // What it costs hangs on who happens to talk for more than a minute.
+        for (name, planned, played, most) in [
+            ("finish", takes(&planned), takes(&played), 0.1),
+            ("calls", calls(&planned), calls(&played), 0.1),
+            ("cost", likely(&planned), likely(&played), 0.15),
         ] {
             let off = planned / played - 1.0;
-            assert!(
-                off.abs() <= 0.1,
-                "{name} is off by {:.1}%: {shown}",
-                off * 100.0
-            );
+            assert!(off.abs() <= most, "{name} is off by {off:.3}: {shown}");
         }
     }
 }
