@@ -1,7 +1,7 @@
 //! The figures that exocamp must reach, measured in one run so that machines can differ.
 //!
 //! `cargo bench` measures the quick ones; `cargo bench -- pace` the paces, 80 seconds each; `cargo bench -- NAME…`
-//! whichever are named: `engine`, `look-ups`, `status`, `pace`. Everything runs against a sandbox in this process.
+//! whichever are named: `engine`, `look-ups`, `status`, `rehearse`, `pace`. Everything runs against a sandbox in this process.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -50,6 +50,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wants("status", true) {
         status()?;
+    }
+    if wants("rehearse", true) {
+        rehearse()?;
     }
     if wants("pace", false) {
         runtime.block_on(paces())?;
@@ -140,6 +143,35 @@ fn status() -> anyhow::Result<()> {
             "status: `{}` takes {:?} (median of 11; 1,000,000 contacts)",
             command.join(" "),
             times[5]
+        ));
+    }
+    Ok(())
+}
+
+/// `rehearse` of 10,000 contacts with retries over several days, and `plan` of a million, as whole processes.
+fn rehearse() -> anyhow::Result<()> {
+    for (command, contacts, to_reach, settings) in [
+        (
+            "rehearse",
+            10_000,
+            "5 s",
+            "--rate 20/min --lines 50 --hours 09:00-12:00,16:00-19:00",
+        ),
+        ("plan", 1_000_000, "3 s", "--rate 200/min --lines 1000"),
+    ] {
+        let folder = tempfile::tempdir()?;
+        let mut store = Store::open_or_create(&folder.path().join("exocamp.db"))?;
+        fill(&mut store, contacts, &[])?;
+        drop(store);
+        let line = format!("{command} bench --retries 2 --reach 40% {settings}");
+        let words: Vec<_> = line.split_whitespace().collect();
+        let mut times: Vec<Duration> = (0..3)
+            .map(|_| time(folder.path(), &words))
+            .collect::<anyhow::Result<_>>()?;
+        times.sort_unstable();
+        say(&format!(
+            "rehearse: `{command}` of {contacts} contacts with retries over days takes {:?} (median of 3; to reach: {to_reach})",
+            times[1]
         ));
     }
     Ok(())

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::domain::call::{CallSid, Outcome};
 use crate::domain::campaign::{Setting, length};
 use crate::domain::contact::ContactState;
+use crate::domain::forecast::Share;
 use crate::domain::pace::Allowance;
 use crate::domain::retry::Reason;
 use crate::import::ColumnMap;
@@ -91,6 +92,10 @@ pub(super) enum Command {
     Import(Import),
     /// Show the campaigns and how far they are
     List,
+    /// Show who would be called and who not, at what pace, until when and for how much; calls nobody
+    Plan(Box<Plan>),
+    /// Play a campaign with the real engine in simulated time against pretended phones; calls nobody
+    Rehearse(Box<Rehearse>),
     /// Call a campaign's contacts
     Start(Box<Start>),
     /// Start every campaign that has work due, side by side: one crontab line for all of them
@@ -179,6 +184,9 @@ pub(super) struct Start {
     /// Why a rule is overridden that `exocamp rules` shows as checked; kept with the campaign
     #[arg(long, value_name = "TEXT", value_parser = a_reason, help_heading = "This run")]
     pub(super) because: Option<String>,
+    /// Only if list and rules are what they were when `exocamp plan` showed this hash
+    #[arg(long, value_name = "HASH", help_heading = "This run")]
+    pub(super) plan: Option<String>,
     /// Leave silently with exit code 0 if the campaign is already running
     #[arg(long, help_heading = "This run")]
     pub(super) skip_if_running: bool,
@@ -224,6 +232,72 @@ pub(super) struct Schedule {
     /// Take the schedule back; `run` starts the campaign as any other then
     #[arg(long, conflicts_with = "at")]
     pub(super) clear: bool,
+}
+
+const PLAN_HELP: &str = "\
+Nothing is remembered, and nobody is asked: neither Exotel nor the network.
+Costs are those of the calls still to come, by `--tariff`:
+  low     as many people are reached as assumed, for a begun minute each
+  likely  as many people are reached as assumed, for as long as assumed
+  worst   everybody picks up in the end and stays until the talk limit, as
+          far as the budget permits
+What a canary would stop is not foreseen.
+
+Examples:
+  exocamp plan leads --retries 2 --reach 30%
+  exocamp start leads --retries 2 --plan 3f9c0a417be2d685";
+
+#[derive(Args, Debug)]
+#[command(after_help = PLAN_HELP)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) outlook: Outlook,
+    /// Show each contact as well: whether it would be called, why not, and when at the earliest
+    #[arg(long)]
+    pub(super) contacts: bool,
+    /// Show at most so many contacts; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "contacts")]
+    pub(super) limit: u32,
+}
+
+const REHEARSE_HELP: &str = "\
+Plays what is still to be done on a copy of the campaign in memory, through
+nights and holidays, until nothing is left, the budget is used up or the
+campaign ends. Exit code 3 if people are left. No canary and no rule about
+short calls stops it: the phones are pretended.
+
+Example:
+  exocamp rehearse leads --retries 2 --reach 30% --hold 1m";
+
+#[derive(Args, Debug)]
+#[command(after_help = REHEARSE_HELP)]
+pub(super) struct Rehearse {
+    #[command(flatten)]
+    pub(super) outlook: Outlook,
+    /// The same seed gives each number the same fate
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Assumed")]
+    pub(super) seed: u64,
+}
+
+/// What `plan` and `rehearse` are told.
+#[derive(Args, Debug)]
+pub(super) struct Outlook {
+    /// The campaign's name
+    pub(super) campaign: String,
+    /// As if it was started then: `20:30` today in Indian time, or RFC 3339 [default: now]
+    #[arg(long, value_name = "TIME", help_heading = "Assumed")]
+    pub(super) at: Option<String>,
+    /// How many of the calls are picked up [default: 40%]
+    #[arg(long, value_name = "SHARE", help_heading = "Assumed")]
+    pub(super) reach: Option<Share>,
+    /// How long a call holds its line on average, ringing included [default: what was learnt, or 45s]
+    #[arg(long, value_name = "LENGTH", value_parser = a_hold, help_heading = "Assumed")]
+    pub(super) hold: Option<Duration>,
+    /// Requests to the provider in a minute, calls and look-ups together, or `max` [default: 180, or EXOCAMP_ALLOWANCE]
+    #[arg(long, value_name = "N", help_heading = "Assumed")]
+    pub(super) allowance: Option<Allowance>,
+    #[command(flatten)]
+    pub(super) settings: Settings,
 }
 
 /// The remembered settings as flags; their values are checked where settings live.
@@ -661,6 +735,11 @@ fn a_reason(text: &str) -> Result<String, String> {
 fn an_attempt(text: &str) -> Result<i64, String> {
     let attempt = text.parse().ok().filter(|attempt| *attempt > 0);
     attempt.ok_or_else(|| format!("`{text}` is no attempt; `exocamp doubts list` shows them"))
+}
+
+fn a_hold(text: &str) -> Result<Duration, String> {
+    length(text, Duration::from_secs(1), Duration::from_secs(14_400))
+        .map_err(|error| error.to_string())
 }
 
 fn any_length(text: &str) -> Result<Duration, String> {

@@ -128,6 +128,11 @@ impl Account {
         self.allowance
     }
 
+    /// Returns how many calls may be live at once.
+    pub(super) fn lines(self) -> AccountLines {
+        self.lines
+    }
+
     /// Returns about how many calls one look-up may ask.
     pub(super) fn sids_per_look_up(self) -> usize {
         self.sids_per_look_up

@@ -13,13 +13,16 @@ mod demo;
 mod dnd;
 mod doubts;
 mod failure;
+mod figures;
 mod forget;
 mod import;
 mod init;
 mod list;
 mod moment;
 mod patience;
+mod plan;
 mod provider;
+mod rehearse;
 mod retry;
 mod rules;
 mod run;
@@ -124,6 +127,8 @@ fn run(cli: &Cli, ui: Ui) -> Result<Exit, Failure> {
         Command::Init => init::run(&workspace),
         Command::Import(args) => import::run(&workspace, args),
         Command::List => list::run(&workspace),
+        Command::Plan(args) => plan::run(&workspace, args),
+        Command::Rehearse(args) => rehearse::run(&workspace, args),
         Command::Start(args) => start::run(&workspace, args),
         Command::Run(args) => run::run(&workspace, args),
         Command::Schedule(args) => schedule::run(&workspace, args),

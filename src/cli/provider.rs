@@ -170,6 +170,30 @@ pub(super) fn caller_ids(
     read_caller_ids(workspace.config.text(configured).unwrap_or_default())
 }
 
+/// Returns the ExoPhones that people would be shown; a pretended one where none is configured yet.
+pub(super) fn presumed_caller_ids(
+    workspace: &Workspace,
+    policy: &Policy,
+) -> Result<Vec<PhoneNumber>, Failure> {
+    if !policy.caller_ids.is_empty() {
+        return Ok(policy.caller_ids.clone());
+    }
+    let [configured, _] = FOR_CALLS;
+    read_caller_ids(
+        workspace
+            .config
+            .text(configured)
+            .unwrap_or(PRETEND_CALLER_ID),
+    )
+}
+
+/// Returns the flow that people would be connected to; a pretended one where none is configured yet.
+pub(super) fn presumed_flow(workspace: &Workspace, policy: &Policy) -> String {
+    let configured = workspace.config.text("EXOTEL_URL");
+    let flow = policy.flow.as_deref().or(configured);
+    flow.unwrap_or(PRETEND_FLOW).to_owned()
+}
+
 fn read_caller_ids(text: &str) -> Result<Vec<PhoneNumber>, Failure> {
     parse_caller_ids(text).map_err(|error| unusable("EXOTEL_CALLER_ID", &error))
 }

@@ -8,6 +8,7 @@ use super::conclusion;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::moment;
+use super::plan;
 use super::provider::{self, Provider};
 use super::rules::{self, Intended};
 use super::settings;
@@ -15,7 +16,7 @@ use super::view::{clock_time, shown_caller_id};
 use super::workspace::{Workspace, read};
 use crate::dialer::Summary;
 use crate::dialer::run::{Dialling, Task};
-use crate::domain::campaign::{CampaignState, Policy};
+use crate::domain::campaign::{CampaignState, Policy, Setting};
 use crate::domain::ending::{RunLimits, StoppedBecause};
 use crate::domain::report::Counts;
 use crate::sandbox::Script;
@@ -155,12 +156,7 @@ pub(super) fn prepare(
     let case = Case::read(workspace, &mut store, &args.campaign, now)?;
     let policy_before = case.policy.clone();
     let mut policy = case.policy.clone();
-    for (key, value) in &settings {
-        // Each was found to fit above.
-        policy
-            .set(*key, value)
-            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-    }
+    apply(&mut policy, &settings)?;
     policy.check().map_err(|error| {
         let cannot = format!(
             "campaign `{}` cannot be called like this",
@@ -185,6 +181,9 @@ pub(super) fn prepare(
     if campaign.paused_by == Some(PausedBy::Person) {
         workspace.ui.note("a person has paused this campaign");
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
+    }
+    if let Some(planned) = &args.plan {
+        plan::check_unchanged(workspace, &mut store, &campaign, &policy, planned)?;
     }
     let calendar = policy.calendar();
     if closed_before && calendar.hours.are_always() && !workspace.ui.sandbox {
@@ -245,6 +244,16 @@ pub(super) fn prepare(
         runtime,
         lock,
     })))
+}
+
+/// Puts settings into force that were found to fit.
+pub(super) fn apply(policy: &mut Policy, settings: &[(Setting, String)]) -> Result<(), Failure> {
+    for (key, value) in settings {
+        policy
+            .set(*key, value)
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// A campaign as it stands.
@@ -377,7 +386,7 @@ fn copy_into_sandbox(workspace: &Workspace, name: &str) -> Result<(), Failure> {
 }
 
 /// Returns a number as people read it: `1,234`.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -89,7 +89,7 @@ pub(super) struct StatusView {
     pub(super) calls_completed: u64,
     pub(super) calls_failed: u64,
     pub(super) counts: CountsView,
-    pub(super) cost: Option<String>,
+    pub(super) spent: Option<String>,
     pub(super) budget: Option<String>,
     pub(super) caller_ids: Vec<ExoPhoneView>,
 }
@@ -134,7 +134,7 @@ impl StatusView {
             calls_completed: counts.completed,
             calls_failed: counts.failed,
             counts: (*counts).into(),
-            cost: progress.cost.map(|cost| cost.to_string()),
+            spent: progress.cost.map(|cost| cost.to_string()),
             budget: progress.budget.map(|budget| budget.to_string()),
         }
     }

@@ -61,7 +61,7 @@ pub enum AccountLines {
 
 impl AccountLines {
     /// Returns the lines of a campaign that was given so many, if any, and those of its account.
-    pub(super) fn limits(self, given: Option<u32>) -> (u32, u32) {
+    pub fn limits(self, given: Option<u32>) -> (u32, u32) {
         match self {
             Self::Assumed(lines) => (given.unwrap_or(lines), lines.max(given.unwrap_or(0))),
             Self::Stated(lines) => (given.unwrap_or(lines).min(lines), lines),

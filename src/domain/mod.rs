@@ -17,6 +17,7 @@ pub mod doubt;
 pub mod due;
 pub mod eligibility;
 pub mod ending;
+pub mod forecast;
 pub mod hours;
 pub mod money;
 pub mod pace;

@@ -1,5 +1,7 @@
 //! What the provider has said of people's do-not-disturb marks, and how long that is good.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
@@ -45,10 +47,25 @@ pub fn fresh(tx: &Tx<'_>, number: PhoneNumber, now: Timestamp) -> Result<Option<
             row.get(0)
         })
         .optional()?;
-    Ok(is_dnd.map(|is_dnd| match is_dnd {
+    Ok(is_dnd.map(mark))
+}
+
+/// Returns what the provider has said of everybody, by the ids of their rows, as long as it is good.
+pub(super) fn all_fresh(tx: &Tx<'_>, now: Timestamp) -> Result<HashMap<i64, Dnd>> {
+    let mut statement =
+        tx.0.prepare("SELECT person_id, is_dnd FROM scrub WHERE asked_at BETWEEN ?1 AND ?2")?;
+    let oldest = now.saturating_sub(MARK_IS_GOOD_FOR).unwrap_or(now);
+    let rows = statement.query_map(params![to_ms(oldest), to_ms(now)], |row| {
+        Ok((row.get(0)?, mark(row.get(1)?)))
+    })?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+fn mark(is_dnd: bool) -> Dnd {
+    match is_dnd {
         true => Dnd::Registered,
         false => Dnd::NotRegistered,
-    }))
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod init;
 mod kill;
 mod list;
 mod money;
+mod outlook;
 mod output;
 mod pace;
 mod provider;

@@ -41,7 +41,7 @@ fn a_budget_stops_a_campaign_and_more_of_it_lets_it_go_on() {
     assert_eq!(more["stopped_because"], "budget");
     assert_eq!(more["limited_by"], "budget");
     assert_eq!(
-        (&more["cost"], &more["budget"]),
+        (&more["spent"], &more["budget"]),
         (&"4.20".into(), &"4.50".into())
     );
     assert_eq!(exotel.ledger().len(), 7);
@@ -49,7 +49,7 @@ fn a_budget_stops_a_campaign_and_more_of_it_lets_it_go_on() {
     folder.run(&format!("{start} --budget none")).exits(0);
     let status = folder.status("leads");
     assert_eq!(status["counts"]["completed"], 9);
-    assert_eq!(status["cost"], "5.40");
+    assert_eq!(status["spent"], "5.40");
     assert!(status["budget"].is_null());
     assert_eq!(rung_once(&exotel.ledger()).len(), 9);
 }
@@ -65,13 +65,13 @@ fn what_is_reserved_for_calls_of_a_run_that_was_killed_stays_reserved() {
     exotel.has_accepted(1);
     running.kill();
     assert_eq!(exotel.ledger().len(), 1, "one is all that is borne");
-    assert_eq!(folder.status("leads")["cost"], "6.00");
+    assert_eq!(folder.status("leads")["spent"], "6.00");
 
     // It turns out to cost a minute and lets another be called; or its reply was lost, and it costs its worst.
     let summary = folder.run(&line).exits(3).json();
     assert_eq!(summary["stopped_because"], "budget");
     let calls = rung_once(&exotel.ledger()).len();
-    let cost = summary["cost"].as_str().unwrap();
+    let cost = summary["spent"].as_str().unwrap();
     assert!(
         [("1.20", 2), ("6.00", 1)].contains(&(cost, calls)),
         "{cost} for {calls} calls"
@@ -83,7 +83,7 @@ fn nothing_is_said_of_costs_that_nobody_knows() {
     let folder = Folder::new();
     folder.import_people("leads", 1);
     let status = folder.status("leads");
-    assert!(status["cost"].is_null());
+    assert!(status["spent"].is_null());
     assert!(status["budget"].is_null());
     let shown = folder.run("status leads").exits(0).stdout;
     assert!(!shown.contains("cost"), "{shown}");
