@@ -100,7 +100,7 @@ fn calls_go_on_in_the_next_band_and_the_next_open_day() {
     );
     assert_eq!(forecast.calls, 10_800);
     let finishes_at = forecast.finishes_at.unwrap();
-    assert!(finishes_at > at("04T10:00:00") && finishes_at < at("04T16:05:00"));
+    assert!(finishes_at > at("04T16:00:00") && finishes_at < at("04T16:20:00"));
 }
 
 #[test]
