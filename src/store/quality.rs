@@ -76,9 +76,10 @@ pub fn canary_failed(tx: &Tx<'_>, campaign: CampaignId) -> Result<()> {
 /// # Errors
 /// When the database cannot be read.
 pub fn sample(tx: &Tx<'_>, campaign: CampaignId, from: CanaryFrom) -> Result<Sample> {
+    // The latest attempts of all campaigns, by their ids: a canary is young, and looked at in every turn.
     let mut statement = tx.0.prepare_cached(
         "SELECT state, rejection, live, duration_s < ?3, count(*) FROM attempt
-         WHERE campaign_id = ?1 AND id > ?2 GROUP BY 1, 2, 3, 4",
+         WHERE +campaign_id = ?1 AND id > ?2 GROUP BY 1, 2, 3, 4",
     )?;
     let mut rows = statement.query(params![campaign.get(), from.0, short_seconds()])?;
     let mut sample = Sample::default();

@@ -109,9 +109,6 @@ CREATE TABLE quality (
     canary_passed INTEGER
 ) STRICT;
 
--- The canary's attempts are looked at in every turn while there is one.
-CREATE INDEX attempt_of_campaign ON attempt (campaign_id, id);
-
 -- Every hand on the tiller: pause, resume, cancel, retry and what overrode a rule. Settings have their own table. Only
 -- ever added to.
 CREATE TABLE steering (
