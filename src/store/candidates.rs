@@ -218,7 +218,7 @@ fn take(
 ) -> Result<Vec<Candidate>> {
     let mut statement = tx.0.prepare_cached(
         "SELECT candidate.id, attempt_id, candidate.call_sid, intent_at, tries
-         FROM candidate JOIN attempt ON attempt.id = attempt_id
+         FROM candidate CROSS JOIN attempt ON attempt.id = attempt_id
          WHERE ask_at IS NOT NULL AND ask_at <= ?2 AND campaign_id = ?1 AND tries BETWEEN ?3 AND ?4
          ORDER BY ask_at LIMIT ?5",
     )?;
@@ -266,7 +266,7 @@ fn take(
 /// When the database cannot be read.
 pub fn next_ask_at(tx: &Tx<'_>, campaign: CampaignId) -> Result<Option<Timestamp>> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT min(ask_at) FROM candidate JOIN attempt ON attempt.id = attempt_id
+        "SELECT min(ask_at) FROM candidate CROSS JOIN attempt ON attempt.id = attempt_id
          WHERE ask_at IS NOT NULL AND campaign_id = ?1",
     )?;
     let at: Option<i64> = statement.query_row([campaign.get()], |row| row.get(0))?;

@@ -101,7 +101,7 @@ pub fn due(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result<Vec<Doub
 /// When the database cannot be read.
 pub fn next_look_at(tx: &Tx<'_>, campaign: CampaignId) -> Result<Option<Timestamp>> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT min(look_at) FROM doubt JOIN attempt ON attempt.id = attempt_id
+        "SELECT min(look_at) FROM doubt CROSS JOIN attempt ON attempt.id = attempt_id
          WHERE look_at IS NOT NULL AND campaign_id = ?1",
     )?;
     let at: Option<i64> = statement.query_row([campaign.get()], |row| row.get(0))?;
@@ -115,7 +115,7 @@ pub fn next_look_at(tx: &Tx<'_>, campaign: CampaignId) -> Result<Option<Timestam
 /// When the database cannot be read.
 pub fn unresolved(tx: &Tx<'_>, account: &str) -> Result<Vec<Doubt>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM doubt JOIN attempt ON attempt.id = attempt_id JOIN person ON person.id = person_id
+        "SELECT {COLUMNS} FROM doubt CROSS JOIN attempt ON attempt.id = attempt_id JOIN person ON person.id = person_id
          JOIN campaign ON campaign.id = campaign_id
          WHERE campaign.account = ?1 AND attempt.state IN ('in_doubt', 'held', 'not_placed', 'presumed_placed')
            AND attempt.call_sid IS NULL
@@ -322,7 +322,7 @@ pub fn known_calls(
 /// When the database cannot be read.
 pub fn is_any_unlooked(tx: &Tx<'_>, campaign: CampaignId, sent_before: Timestamp) -> Result<bool> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT 1 FROM doubt JOIN attempt ON attempt.id = attempt_id
+        "SELECT 1 FROM doubt CROSS JOIN attempt ON attempt.id = attempt_id
          WHERE look_at IS NOT NULL AND campaign_id = ?1 AND looks = 0 AND sent_to_at <= ?2 AND state = 'in_doubt'",
     )?;
     Ok(statement.exists(params![campaign.get(), to_ms(sent_before)])?)
