@@ -90,11 +90,11 @@ pub(super) fn dial(
     }
     let room = room(tx, run, dialling, now, seen)?;
     let mut starts = room.starts.iter().copied().peekable();
-    let mut exophones = ExoPhones::read(tx, seen.policy, dialling, now)?;
+    let mut exophones = ExoPhones::read(tx, seen.campaign.id, seen.policy, dialling, now)?;
     let mut permitted = Vec::new();
     let mut somebody_waits = false;
     let most = exophones.people_to_look_at(room.starts.len());
-    let most = scrub::people_to_look_at(run, seen.policy, most);
+    let mut most = scrub::people_to_look_at(run, seen.policy, most);
     let mut ahead = Ahead::default();
     let due = contacts::due(tx, seen.campaign.id, now.wall, most)?;
     if due.is_empty() {

@@ -1,6 +1,6 @@
 //! The ExoPhones of a campaign within one turn: who sees which, and when each may start its next call.
 //!
-//! Pure like `turn`. Each ExoPhone has a pace of its own, kept for it over all campaigns that show it: a number that
+//! Pure like `turn`. Each ExoPhone has a pace of its own, kept for it over all campaigns that set one: a number that
 //! rings too many people in a minute is soon taken for a nuisance, whoever rings from it.
 
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::domain::caller_id;
 use crate::domain::campaign::Policy;
 use crate::domain::pace::{self, LEAD, Pace};
 use crate::domain::phone::PhoneNumber;
-use crate::store::runs::{self, Scope, Stored};
+use crate::store::campaigns::CampaignId;
+use crate::store::runs::{self, LastStart, Whose};
 use crate::store::{Result, Tx};
 
 /// So many people are looked at for one whose ExoPhone is free; each ExoPhone has an even share of them.
@@ -20,59 +21,65 @@ const PEOPLE_TO_LOOK_AT: usize = 256;
 /// What a turn knows of its ExoPhones.
 pub(super) struct ExoPhones<'a> {
     ids: &'a [PhoneNumber],
-    pace: Pace,
+    campaign: CampaignId,
+    interval: Duration,
     /// Empty where nothing limits them.
-    next: Vec<NextStart>,
+    known: Vec<Known>,
     eases_at: Option<Duration>,
 }
 
-/// When an ExoPhone may start its next call, since boot.
-struct NextStart {
+/// An ExoPhone and its starts, since boot.
+struct Known {
     id: PhoneNumber,
-    at: Duration,
-    is_new: bool,
+    /// When this campaign may start the next call from it.
+    next: Duration,
+    /// When this turn's last call from it starts.
+    started: Option<Duration>,
 }
 
 impl<'a> ExoPhones<'a> {
     /// Reads when each may start its next call.
+    ///
+    /// A campaign keeps its own interval to its own last call. To another campaign's it keeps the shorter of the two, so
+    /// that a slow one does not hold up a fast one.
     pub(super) fn read(
         tx: &Tx<'_>,
+        campaign: CampaignId,
         policy: &'a Policy,
         dialling: &'a Dialling,
         now: &Moment,
     ) -> Result<Self> {
-        let (ids, pace) = (caller_ids(policy, dialling), policy.caller_id_pace);
-        let mut next = Vec::new();
-        if pace != Pace::Max {
+        let ids = caller_ids(policy, dialling);
+        let interval = policy.caller_id_pace.interval();
+        let mut known = Vec::new();
+        if policy.caller_id_pace != Pace::Max {
             for id in ids {
-                let at = match runs::next_start(tx, Scope::CallerId(*id), now)? {
-                    Stored::Nothing => now.since_boot,
-                    // Written down at once: reckoned anew in every turn, the wait would never be over.
-                    Stored::OtherBoot => {
-                        let at = pace::next_start(None, now.since_boot, pace.interval());
-                        runs::set_next_start(tx, Scope::CallerId(*id), at, now)?;
-                        at
-                    }
-                    Stored::Next(at) => pace::next_start(Some(at), now.since_boot, pace.interval()),
-                };
-                next.push(NextStart {
+                let ours = runs::last_start(tx, Whose::Campaign(campaign), *id, now)?;
+                let all = runs::last_start(tx, Whose::Everybodys, *id, now)?;
+                let after_ours = ours.map(|last| last.at + interval);
+                let after_all = all.map(|last| last.at + interval.min(last.interval));
+                let next = after_ours.max(after_all);
+                known.push(Known {
                     id: *id,
-                    at,
-                    is_new: false,
+                    next: next.map_or(now.since_boot, |at| {
+                        pace::next_start(Some(at), now.since_boot, interval)
+                    }),
+                    started: None,
                 });
             }
         }
         Ok(Self {
             ids,
-            pace,
-            next,
+            campaign,
+            interval,
+            known,
             eases_at: None,
         })
     }
 
     /// Returns how many of the due people to look at, to fill so many starts.
     pub(super) fn people_to_look_at(&self, starts: usize) -> usize {
-        if self.next.is_empty() {
+        if self.known.is_empty() {
             starts.max(1)
         } else {
             PEOPLE_TO_LOOK_AT
@@ -91,16 +98,18 @@ impl<'a> ExoPhones<'a> {
         earliest: Duration,
         latest: Duration,
     ) -> Option<Duration> {
-        let interval = self.pace.interval();
-        let Some(next) = self.next.iter_mut().find(|next| next.id == id) else {
+        let Some(known) = self.known.iter_mut().find(|known| known.id == id) else {
             return Some(earliest);
         };
-        let start = next.at.max(earliest);
+        let start = known.next.max(earliest);
         if start > latest {
-            self.eases_at = Some(self.eases_at.map_or(next.at, |eases| eases.min(next.at)));
+            self.eases_at = Some(
+                self.eases_at
+                    .map_or(known.next, |eases| eases.min(known.next)),
+            );
             return None;
         }
-        (next.at, next.is_new) = (start + interval, true);
+        (known.next, known.started) = (start + self.interval, Some(start));
         Some(start)
     }
 
@@ -109,10 +118,17 @@ impl<'a> ExoPhones<'a> {
         Some(self.eases_at?.saturating_sub(LEAD))
     }
 
-    /// Writes down when each may start its next call.
+    /// Writes down this turn's last call from each.
     pub(super) fn write(&self, tx: &Tx<'_>, now: &Moment) -> Result<()> {
-        for next in self.next.iter().filter(|next| next.is_new) {
-            runs::set_next_start(tx, Scope::CallerId(next.id), next.at, now)?;
+        for known in &self.known {
+            let Some(at) = known.started else { continue };
+            let last = LastStart {
+                at,
+                interval: self.interval,
+            };
+            for whose in [Whose::Campaign(self.campaign), Whose::Everybodys] {
+                runs::set_last_start(tx, whose, known.id, last, now)?;
+            }
         }
         Ok(())
     }

@@ -137,15 +137,13 @@ pub fn end(
     Ok(())
 }
 
-/// What limits starts: a campaign's pace, an account's allowance or an ExoPhone's pace.
+/// What limits starts: a campaign's pace or an account's allowance.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
     /// A campaign's pace.
     Campaign(CampaignId),
     /// An account's allowance.
     Account(&'a str),
-    /// An ExoPhone's pace, over all campaigns that show it.
-    CallerId(PhoneNumber),
 }
 
 impl Scope<'_> {
@@ -153,7 +151,6 @@ impl Scope<'_> {
         match self {
             Self::Campaign(id) => format!("campaign:{id}"),
             Self::Account(sid) => format!("account:{sid}"),
-            Self::CallerId(number) => format!("caller_id:{}", number.digits()),
         }
     }
 }
@@ -184,6 +181,93 @@ pub fn next_start(tx: &Tx<'_>, scope: Scope<'_>, now: &Moment) -> Result<Stored>
         Some((boot, next)) if boot == now.boot.to_string() => Stored::Next(from_us(next)),
         Some(_) => Stored::OtherBoot,
     })
+}
+
+/// A start of a call from an ExoPhone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LastStart {
+    /// When, since boot; now where it was before the machine was booted, since nobody can tell how long ago.
+    pub at: Duration,
+    /// The interval that the campaign keeps whose call it was.
+    pub interval: Duration,
+}
+
+/// Whose starts from an ExoPhone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// This campaign's.
+    Campaign(CampaignId),
+    /// All campaigns' that keep a pace for it.
+    Everybodys,
+}
+
+fn exophone_key(whose: Whose, caller_id: PhoneNumber) -> String {
+    let digits = caller_id.digits();
+    match whose {
+        Whose::Campaign(id) => format!("campaign:{id}:caller_id:{digits}"),
+        Whose::Everybodys => format!("caller_id:{digits}"),
+    }
+}
+
+/// Returns the last start of a call from an ExoPhone.
+///
+/// One from before the machine was booted is written down as one of now: reckoned anew each time, a wait for it would
+/// never be over.
+///
+/// # Errors
+/// When the database refuses.
+pub fn last_start(
+    tx: &Tx<'_>,
+    whose: Whose,
+    caller_id: PhoneNumber,
+    now: &Moment,
+) -> Result<Option<LastStart>> {
+    let mut statement =
+        tx.0.prepare_cached("SELECT boot, next_us, interval_us FROM pace WHERE scope = ?1")?;
+    let row: Option<(String, i64, i64)> = statement
+        .query_row([exophone_key(whose, caller_id)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((boot, at, interval)) = row else {
+        return Ok(None);
+    };
+    let (is_of_this_boot, interval) = (boot == now.boot.to_string(), from_us(interval));
+    let at = if is_of_this_boot {
+        from_us(at)
+    } else {
+        now.since_boot
+    };
+    let last = LastStart { at, interval };
+    if !is_of_this_boot {
+        set_last_start(tx, whose, caller_id, last, now)?;
+    }
+    Ok(Some(last))
+}
+
+/// Writes down the last start of a call from an ExoPhone.
+///
+/// # Errors
+/// When the database refuses.
+pub fn set_last_start(
+    tx: &Tx<'_>,
+    whose: Whose,
+    caller_id: PhoneNumber,
+    last: LastStart,
+    now: &Moment,
+) -> Result<()> {
+    let mut upsert = tx.0.prepare_cached(
+        "INSERT INTO pace (scope, boot, next_us, interval_us) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (scope) DO UPDATE SET
+             boot = excluded.boot, next_us = excluded.next_us, interval_us = excluded.interval_us",
+    )?;
+    upsert.execute(params![
+        exophone_key(whose, caller_id),
+        now.boot.to_string(),
+        to_us(last.at),
+        to_us(last.interval)
+    ])?;
+    Ok(())
 }
 
 /// Writes down the next permitted start of a scope.

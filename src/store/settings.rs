@@ -8,7 +8,6 @@ use super::{Result, StoreError, Tx, from_ms};
 use crate::clock::Moment;
 use crate::domain::campaign::{Policy, Setting};
 use crate::domain::defaults;
-use crate::domain::phone::PhoneNumber;
 
 /// A setting that is in force.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,11 +92,11 @@ pub fn change(
             });
         }
     }
-    move_next_starts(tx, campaign, &before, &after, now)?;
+    move_next_start(tx, campaign, &before, &after, now)?;
     Ok(changed)
 }
 
-fn move_next_starts(
+fn move_next_start(
     tx: &Tx<'_>,
     campaign: CampaignId,
     before: &Policy,
@@ -105,25 +104,7 @@ fn move_next_starts(
     now: &Moment,
 ) -> Result<()> {
     let intervals = (before.pace.interval(), after.pace.interval());
-    runs::change_interval(tx, Scope::Campaign(campaign), intervals, now)?;
-    let intervals = (
-        before.caller_id_pace.interval(),
-        after.caller_id_pace.interval(),
-    );
-    for caller_id in shown(tx, campaign)? {
-        runs::change_interval(tx, Scope::CallerId(caller_id), intervals, now)?;
-    }
-    Ok(())
-}
-
-/// Returns the ExoPhones that people of this campaign have been shown.
-fn shown(tx: &Tx<'_>, campaign: CampaignId) -> Result<Vec<PhoneNumber>> {
-    let mut statement = tx
-        .0
-        .prepare_cached("SELECT DISTINCT caller_id FROM caller_id_tally WHERE campaign_id = ?1")?;
-    let rows = statement.query_map([campaign.get()], |row| row.get(0))?;
-    rows.map(|digits| super::contacts::number_of(digits?))
-        .collect()
+    runs::change_interval(tx, Scope::Campaign(campaign), intervals, now)
 }
 
 #[cfg(test)]

@@ -13,6 +13,11 @@ CREATE INDEX attempt_live ON attempt (campaign_id, state, look_us, accepted_at, 
 -- Caps count a number's calls over all campaigns, by the time they were to be sent.
 CREATE INDEX attempt_of_person ON attempt (person_id, send_at);
 
+-- A row of `pace` can also be an ExoPhone's (`caller_id:NUMBER`), or a campaign's of one ExoPhone
+-- (`campaign:ID:caller_id:NUMBER`): it says then when the last call from there started, and what interval whoever
+-- started it keeps.
+ALTER TABLE pace ADD COLUMN interval_us INTEGER;
+
 -- Whom never to call, in no campaign. A number stays on it whatever list it comes in with again.
 CREATE TABLE do_not_call (
     person_id INTEGER PRIMARY KEY REFERENCES person (id),

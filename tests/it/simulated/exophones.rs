@@ -118,6 +118,36 @@ fn the_pace_of_an_exophone_is_kept_over_all_campaigns_that_show_it() {
 }
 
 #[test]
+fn a_slow_campaign_on_an_exophone_does_not_slow_down_a_fast_one() {
+    let mut world = world("completed=1");
+    world.looks_up_every = Some(Duration::from_millis(430));
+    let paces = [("fast", 0..60, "30/min"), ("slow", 60..72, "6/min")];
+    let campaigns = paces.map(|(name, people, pace)| {
+        let settings = [(Setting::Rate, "max"), (Setting::CallerIdRate, pace)];
+        let campaign = world.campaign(name, people, &settings);
+        world.start(campaign, RunLimits::default());
+        (campaign, pace)
+    });
+    world.run();
+    assert_eq!(world.posts.len(), 72);
+    // Together as fast as the faster of them.
+    every_exophone_keeps_its_pace(&world, Duration::from_secs(2));
+    for (campaign, pace) in campaigns {
+        outside::the_pace_is_kept(&world, campaign, pace.parse().unwrap());
+    }
+    let fast = campaigns[0].0;
+    let of_fast: Vec<_> = world
+        .posts
+        .iter()
+        .filter(|post| post.campaign == fast)
+        .map(|post| post.at)
+        .collect();
+    let took = of_fast[59].duration_since(of_fast[0]);
+    // Each call of the slow one takes the place of one of the fast one's.
+    assert!(took.as_secs() <= 2 * (59 + 12) + 1, "{took:?}");
+}
+
+#[test]
 fn a_refused_exophone_is_named_where_there_are_several() {
     let mut world = world("completed=1");
     world.exchange = Exchange::new(phones("completed=1")).with_exophone("08098765000");

@@ -367,7 +367,7 @@ impl Year {
             }
             for _ in 0..6 {
                 self.cron();
-                let minutes = self.chance.u64(5..120);
+                let minutes = self.chance.u64(5..300);
                 self.world.run_for(Duration::from_secs(minutes * 60));
                 self.keep_promises();
                 self.something_happens();
