@@ -14,7 +14,7 @@ use super::scrub::{self, Ahead, RoomLeft};
 use super::turn::Seen;
 use crate::clock::Moment;
 use crate::domain::breaker;
-use crate::domain::eligibility::{self, Eligibility, Scrubbing};
+use crate::domain::eligibility::{self, Eligibility};
 use crate::domain::pace::{self, Allowance, LEAD};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::{Capacity, Gate, Limit, Lines, Phase, Room, Shut};
@@ -24,6 +24,9 @@ use crate::store::attempts::{self, Intent};
 use crate::store::contacts::ContactId;
 use crate::store::runs::{self, Scope, Stored};
 use crate::store::{Result, Tx, contacts, doubts};
+
+/// So many people are left out in one turn: more would keep whoever may be called waiting.
+const MOST_LEFT_OUT: usize = 256;
 
 /// What came of it.
 pub(super) struct Dialled {
@@ -92,12 +95,10 @@ pub(super) fn dial(
     let mut starts = room.starts.iter().copied().peekable();
     let mut exophones = ExoPhones::read(tx, seen.campaign.id, seen.policy, dialling, now)?;
     let mut permitted = Vec::new();
-    let mut somebody_waits = false;
     let most = exophones.people_to_look_at(room.starts.len());
-    let mut most = scrub::people_to_look_at(run, seen.policy, most);
-    let mut ahead = Ahead::default();
-    let due = contacts::due(tx, seen.campaign.id, now.wall, most)?;
-    if due.is_empty() {
+    let most = scrub::people_to_look_at(run, seen.policy, most);
+    let people = people(tx, run, seen, now, most)?;
+    if people.to_call.is_empty() && people.left_out == 0 {
         let next = contacts::next_due_at(tx, seen.campaign.id)?;
         let waits_for = next.map_or(WaitsFor::LiveCalls, WaitsFor::Due);
         return Ok(Dialled::nothing(
@@ -105,34 +106,17 @@ pub(super) fn dial(
             next.map(|at| now.since_boot_at(at)),
         ));
     }
-    for person in due {
-        let scrubbing = scrub::scrubbing(seen.policy);
-        let not_now =
-            match eligibility::judge(&person.person, run.assignment.caps, scrubbing, now.wall) {
-                Eligibility::Callable => None,
-                Eligibility::NeedsScrub => {
-                    ahead.needs_mark(person.number);
-                    continue;
-                }
-                Eligibility::Waits(until, _) if seen.policy.is_over(until) => {
-                    Some(Verdict::Skipped(Reason::Expired))
-                }
-                Eligibility::Waits(until, why) => Some(Verdict::Pending(until, Some(why))),
-                Eligibility::Skipped(why) => Some(Verdict::Skipped(why)),
-            };
-        if let Some(verdict) = not_now {
-            contacts::settle(tx, person.contact, verdict)?;
-            somebody_waits = true;
+    let mut ahead = Ahead::default();
+    for (person, needs) in &people.to_call {
+        if *needs == Needs::Mark {
+            ahead.needs_mark(person.number);
             continue;
         }
         let (Some(start), Some(caller_id)) =
             (starts.peek().copied(), exophones.shown_to(person.number))
         else {
-            match scrubbing {
-                Scrubbing::Off => break,
-                // Those behind may need a mark.
-                Scrubbing::On => ahead.is_callable(),
-            }
+            // Those behind may need a mark.
+            ahead.is_callable();
             continue;
         };
         // One that was put off for its ExoPhone's sake puts off those after it: the campaign's pace is kept as well.
@@ -175,10 +159,67 @@ pub(super) fn dial(
     };
     let room_left = starts.peek().map_or(RoomLeft::None, |_| RoomLeft::Some);
     effects.extend(ahead.ask(tx, run, now, seen, room_left, &mut dialled)?);
-    if somebody_waits {
+    if people.left_out > 0 {
         dialled.wake_at = Some(now.since_boot);
     }
     Ok(dialled)
+}
+
+/// Those who are due.
+struct People {
+    to_call: Vec<(contacts::Due, Needs)>,
+    /// How many may not be called, now or at all.
+    left_out: usize,
+}
+
+/// What somebody needs to be called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// The provider's word that they are not registered as do-not-disturb.
+    Mark,
+}
+
+/// Returns those who have been due longest, and settles whoever of them may not be called.
+///
+/// Where that is everybody, those behind are looked at as well: one sync serves them all.
+fn people(
+    tx: &Tx<'_>,
+    run: &Run,
+    seen: &Seen<'_>,
+    now: &Moment,
+    mut most: usize,
+) -> Result<People> {
+    let scrubbing = scrub::scrubbing(seen.policy);
+    let (mut to_call, mut left_out) = (Vec::new(), 0);
+    loop {
+        let due = contacts::due(tx, seen.campaign.id, now.wall, most)?;
+        let is_end = due.is_empty();
+        for person in due {
+            let caps = run.assignment.caps;
+            let verdict = match eligibility::judge(&person.person, caps, scrubbing, now.wall) {
+                Eligibility::Callable => {
+                    to_call.push((person, Needs::Nothing));
+                    continue;
+                }
+                Eligibility::NeedsScrub => {
+                    to_call.push((person, Needs::Mark));
+                    continue;
+                }
+                Eligibility::Waits(until, _) if seen.policy.is_over(until) => {
+                    Verdict::Skipped(Reason::Expired)
+                }
+                Eligibility::Waits(until, why) => Verdict::Pending(until, Some(why)),
+                Eligibility::Skipped(why) => Verdict::Skipped(why),
+            };
+            contacts::settle(tx, person.contact, verdict)?;
+            left_out += 1;
+        }
+        if is_end || !to_call.is_empty() || left_out >= MOST_LEFT_OUT {
+            return Ok(People { to_call, left_out });
+        }
+        most = MOST_LEFT_OUT;
+    }
 }
 
 /// Returns until when the breaker keeps everybody from being called, if it does; not known where it waits for answers.
@@ -280,8 +321,16 @@ fn permit(
         order,
         send_at: start,
         send_at_wall: now.wall_at(start),
+        permitted_until: permitted_until(seen, now),
         per_minute,
     })
+}
+
+/// Returns until when a call that is permitted now may be sent, however long it is held back.
+fn permitted_until(seen: &Seen<'_>, now: &Moment) -> Timestamp {
+    let closes_at = seen.calendar.closes_at(now.wall);
+    let ends = [closes_at, seen.policy.ends].into_iter().flatten().min();
+    ends.unwrap_or(Timestamp::MAX)
 }
 
 fn room(

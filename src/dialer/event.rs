@@ -86,6 +86,8 @@ pub enum Effect {
         send_at: Duration,
         /// What the wall clock will show then, unless somebody sets it.
         send_at_wall: Timestamp,
+        /// By the wall clock, it must not be sent from then on: the hours close, or the campaign ends.
+        permitted_until: Timestamp,
         /// How many calls of this campaign may start in any minute, if that is limited.
         per_minute: Option<u32>,
     },

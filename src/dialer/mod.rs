@@ -34,7 +34,7 @@ use self::run::{Assignment, Run};
 use self::turn::{Turned, turn};
 use crate::clock::{Clock, Moment};
 use crate::domain::call::Window;
-use crate::domain::pace::may_still_be_sent;
+use crate::domain::pace::{is_still_open, may_still_be_sent};
 use crate::exotel::Client;
 use crate::provider::Reply;
 use crate::store::{Store, StoreError, binding};
@@ -184,6 +184,7 @@ impl Hands {
                 order,
                 send_at,
                 send_at_wall,
+                permitted_until,
                 per_minute,
             } => {
                 let (starts, last_look) = (self.starts.clone(), self.last_look.clone());
@@ -192,8 +193,10 @@ impl Hands {
                     let reply = loop {
                         let now = clock.since_boot();
                         let late = now.saturating_sub(send_at);
-                        let late_by_the_wall = clock.wall().duration_since(send_at_wall);
-                        if let Err(why) = may_still_be_sent(late, late_by_the_wall) {
+                        let wall = clock.wall();
+                        let in_time = may_still_be_sent(late, wall.duration_since(send_at_wall))
+                            .and_then(|()| is_still_open(wall, permitted_until));
+                        if let Err(why) = in_time {
                             break Reply::NotSent(why);
                         }
                         match starts.admit(now, per_minute) {

@@ -45,6 +45,9 @@ pub enum NotSent {
     /// The wall clock was set between the permission and the sending, so that the permission is worth nothing.
     #[error("this machine's clock was set before the call could be sent")]
     ClockSet,
+    /// The calling hours or the campaign's time were over before it was sent.
+    #[error("the calling hours or the campaign ended before the call could be sent")]
+    Closed,
     /// Between the permission and the sending the campaign was paused or cancelled, or the person opted out.
     #[error("the permission was withdrawn before the call was sent")]
     Withdrawn,

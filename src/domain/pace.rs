@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::attempt::NotSent;
 
@@ -119,6 +119,18 @@ pub fn may_still_be_sent(late: Duration, late_by_the_wall: SignedDuration) -> Re
         return Err(NotSent::ClockSet);
     }
     Ok(())
+}
+
+/// Returns whether a call may leave at this moment by the wall clock that was permitted until then.
+///
+/// # Errors
+/// When the hours have closed or the campaign has ended while it was held back.
+pub fn is_still_open(wall: Timestamp, permitted_until: Timestamp) -> Result<(), NotSent> {
+    if wall < permitted_until {
+        Ok(())
+    } else {
+        Err(NotSent::Closed)
+    }
 }
 
 /// Returns when the next call may start, from what was written down after the last one.
@@ -263,6 +275,15 @@ mod tests {
             let moved = may_still_be_sent(Duration::ZERO, wall(set));
             assert_eq!(moved, Err(NotSent::ClockSet), "{set} s");
         }
+    }
+
+    #[test]
+    fn a_call_that_was_held_back_does_not_leave_once_the_hours_are_over() {
+        let until = Timestamp::UNIX_EPOCH;
+        let (second, closed) = (SignedDuration::from_secs(1), Err(NotSent::Closed));
+        assert_eq!(is_still_open(until - second, until), Ok(()));
+        assert_eq!(is_still_open(until, until), closed);
+        assert_eq!(is_still_open(until + second, until), closed);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use exocamp::domain::campaign::Setting;
+use exocamp::domain::eligibility::Caps;
 use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::domain::pace::Allowance;
 use exocamp::sandbox::Script;
@@ -197,4 +198,21 @@ fn a_call_that_a_dead_run_left_is_asked_about_by_whoever_waits_for_its_person() 
         .duration_since(world.posts[0].at)
         .as_secs();
     assert!((20..120).contains(&waited), "{waited} s");
+}
+
+#[test]
+fn whoever_may_not_be_called_is_left_out_many_at_a_time() {
+    let mut world = World::new("2026-03-02 10:00", Script::default());
+    world.caps = Caps { day: 1, week: 8 };
+    world.account_lines = 50;
+    let first = world.campaign("first", 0..600, &[(Setting::Rate, "max")]);
+    world.start(first, RunLimits::default());
+    world.run();
+    let (turns, posts) = (world.turns, world.posts.len());
+    let second = world.campaign("second", 0..600, &[(Setting::Rate, "max")]);
+    world.start(second, RunLimits::default());
+    world.run();
+    assert_eq!(world.counts(second).skipped, 600);
+    assert_eq!(world.posts.len(), posts);
+    assert!(world.turns - turns < 12, "{} turns", world.turns - turns);
 }

@@ -34,12 +34,15 @@ impl World {
                 order,
                 send_at,
                 send_at_wall,
+                permitted_until,
                 ..
             } => {
                 let moment = self.moment();
                 let late = moment.since_boot.saturating_sub(send_at);
                 let late_by_the_wall = moment.wall.duration_since(send_at_wall);
-                let (reply, after) = match pace::may_still_be_sent(late, late_by_the_wall) {
+                let in_time = pace::may_still_be_sent(late, late_by_the_wall)
+                    .and_then(|()| pace::is_still_open(moment.wall, permitted_until));
+                let (reply, after) = match in_time {
                     Err(why) => (Reply::NotSent(why), Duration::ZERO),
                     Ok(()) if !self.is_still_permitted(attempt) => {
                         (Reply::NotSent(NotSent::Withdrawn), Duration::ZERO)
