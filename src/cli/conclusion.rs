@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use super::failure::{Exit, Failure};
 use super::status::facts;
-use super::view::{StatusView, SummaryView, shown_caller_id, took, typed_name};
+use super::view::{StatusView, SummaryView, counted, shown_caller_id, took, typed_name};
 use super::workspace::Workspace;
 use crate::dialer::Summary;
 use crate::dialer::event::{Ending, Trouble};
+use crate::domain::campaign::show_length;
+use crate::domain::cost;
 use crate::domain::ending::StoppedBecause;
 use crate::domain::rejection::{Rejection, RejectionClass};
-use crate::store::campaigns::{Campaign, PausedBy};
+use crate::store::campaigns::{self, Campaign, PausedBy};
 use crate::store::reports::Progress;
 use crate::store::{Store, evidence, reports};
 use crate::ui::{Format, table};
@@ -77,7 +79,11 @@ pub(super) fn conclude(
         let (calls, requests) = (summary.calls_placed, summary.requests);
         lines.push((
             "calls",
-            format!("{calls} in {}, {requests} requests", took(summary.elapsed)),
+            format!(
+                "{calls} in {}, {}",
+                took(summary.elapsed),
+                counted(requests, "request")
+            ),
         ));
         workspace.ui.data(&table::facts(&lines))?;
         if summary.ending.because == StoppedBecause::Canary {
@@ -88,8 +94,12 @@ pub(super) fn conclude(
         }
         if summary.ending.because == StoppedBecause::Budget {
             let name = typed_name(&campaign.name);
+            let policy = store.read(|tx| campaigns::policy(tx, campaign.id))?;
+            let worst = cost::worst_case(policy.tariff, policy.talk_limit);
             workspace.ui.hint(&format!(
-                "`exocamp set {name} budget=AMOUNT` permits more; then start again"
+                "a call may cost {worst} at the talk limit of {}: `exocamp set {name} budget=AMOUNT` permits more, a \
+                 shorter talk-limit reserves less; then start again",
+                show_length(policy.talk_limit)
             ));
         }
         if summary.ending.because == StoppedBecause::OnlyDoubts {

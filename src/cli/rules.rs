@@ -15,6 +15,7 @@ use crate::domain::rules::{Hold, IN_FORCE, Rule, against_caller_ids};
 use crate::store::Store;
 use crate::store::campaigns::Campaign;
 use crate::store::steering::{self, Steering};
+use crate::ui::results_width;
 use crate::ui::table::{self, Column};
 use crate::ui::{Format, Ui};
 
@@ -65,19 +66,17 @@ pub(super) fn run(workspace: &Workspace) -> Result<Exit, Failure> {
             ui.data(&table::csv(&header, &rows))?;
         }
         Format::Table => {
-            let columns = [
-                Column::Word("Rule"),
-                Column::Text("Says"),
-                Column::Text("For"),
-                Column::Word("Since"),
-                Column::Text("Source"),
-                Column::Word("Held"),
-            ];
-            let rows: Vec<_> = IN_FORCE.iter().map(short_row).collect();
             if ui.sandbox {
-                ui.data("SANDBOX")?;
+                ui.data("SANDBOX\n")?;
             }
-            ui.data(&table::table(&columns, &rows))?;
+            if results_width().is_some() {
+                let blocks: Vec<_> = IN_FORCE.iter().map(block).collect();
+                ui.data(&blocks.join("\n"))?;
+            } else {
+                let titles = ["rule", "says", "for", "since", "source", "held"];
+                let rows: Vec<_> = IN_FORCE.iter().map(short_row).collect();
+                ui.data(&table::table(&titles.map(Column::Text), &rows))?;
+            }
         }
     }
     Ok(Exit::Done)
@@ -97,22 +96,41 @@ fn row(rule: &Rule) -> Vec<String> {
     ]
 }
 
-/// What fits on a screen: titles and addresses are in the other formats.
+/// Titles and addresses are in the other formats.
 fn short_row(rule: &Rule) -> Vec<String> {
     let view = RuleView::of(rule);
-    let purposes = if rule.purposes.len() == Purpose::ALL.len() {
-        "all".to_owned()
-    } else {
-        view.purposes.join(", ")
-    };
     vec![
         view.id.to_owned(),
         view.says.to_owned(),
-        purposes,
+        purposes(rule, &view),
         view.since.unwrap_or_default(),
         view.source.to_owned(),
         view.held.to_owned(),
     ]
+}
+
+fn purposes(rule: &Rule, view: &RuleView) -> String {
+    if rule.purposes.len() == Purpose::ALL.len() {
+        "all".to_owned()
+    } else {
+        view.purposes.join(", ")
+    }
+}
+
+/// A rule as people read it: a few lines each, which no table could hold.
+fn block(rule: &Rule) -> String {
+    let view = RuleView::of(rule);
+    let purposes = purposes(rule, &view);
+    let since = view.since.map(|since| format!(", since {since}"));
+    table::facts(&[
+        ("rule", view.id.to_owned()),
+        ("says", view.says.to_owned()),
+        ("held", format!("{}, for {purposes}", view.held)),
+        (
+            "source",
+            format!("{}{}", view.source, since.unwrap_or_default()),
+        ),
+    ])
 }
 
 /// A start whose caller ids are to be checked.

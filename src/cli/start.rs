@@ -12,7 +12,7 @@ use super::plan;
 use super::provider::{self, Provider};
 use super::rules::{self, Intended};
 use super::settings;
-use super::view::{clock_time, shown_caller_id};
+use super::view::{clock_time, shown_caller_id, typed_name};
 use super::workspace::{Workspace, read};
 use crate::dialer::Summary;
 use crate::dialer::run::{Dialling, Task};
@@ -22,6 +22,7 @@ use crate::domain::report::Counts;
 use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign, PausedBy};
 use crate::store::lock::RunLock;
+use crate::store::settings as changes;
 use crate::store::{Store, candidates, contacts, copy, doubts, schedules, steering};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Start) -> Result<Exit, Failure> {
@@ -179,7 +180,11 @@ pub(super) fn prepare(
         campaign, counts, ..
     } = case;
     if campaign.paused_by == Some(PausedBy::Person) {
-        workspace.ui.note("a person has paused this campaign");
+        let name = typed_name(&campaign.name);
+        workspace.ui.note(&format!(
+            "a person has paused this campaign; `exocamp resume {name}` ends that"
+        ));
+        remember_for_later(workspace, &mut store, &campaign, &settings)?;
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
     }
     if let Some(planned) = &args.plan {
@@ -212,6 +217,7 @@ pub(super) fn prepare(
                 "the calling hours open at {opening}; `--wait` waits for them"
             ));
         }
+        remember_for_later(workspace, &mut store, &campaign, &settings)?;
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Hours);
     }
     let runtime = conduct::runtime()?;
@@ -244,6 +250,18 @@ pub(super) fn prepare(
         runtime,
         lock,
     })))
+}
+
+/// Remembers what was typed for a campaign that cannot be called now: the next start is to go by it.
+fn remember_for_later(
+    workspace: &Workspace,
+    store: &mut Store,
+    campaign: &Campaign,
+    settings: &[(Setting, String)],
+) -> Result<(), Failure> {
+    let now = workspace.clock.moment();
+    store.write(|tx| changes::change(tx, campaign.id, settings, workspace.owner(), &now))?;
+    Ok(())
 }
 
 /// Puts settings into force that were found to fit.

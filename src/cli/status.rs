@@ -4,14 +4,15 @@ use super::args;
 use super::failure::{Exit, Failure};
 use super::list;
 use super::view::{
-    ContactView, DetailedStatusView, IncidentView, StatusView, clock_time, counted,
+    ContactView, DetailedStatusView, IncidentView, StatusView, clock_time, counted, next_attempt,
     shown_caller_id, typed_name,
 };
 use super::workspace::{Workspace, read};
+use crate::domain::contact::ContactState;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::report::Counts;
 use crate::domain::retry::Reason;
-use crate::store::campaigns::PausedBy;
+use crate::store::campaigns::{self, PausedBy};
 use crate::store::evidence;
 use crate::store::incidents::{self, Incident};
 use crate::store::reports::{self, ContactFilter, ContactReport, ExoPhoneFigures, Progress};
@@ -49,7 +50,7 @@ pub(super) fn show(
     filter: &ContactFilter,
 ) -> Result<Exit, Failure> {
     let mut store = workspace.open_store_to_read()?;
-    let (progress, contacts, incidents, doubts) = read(&mut store, |tx| {
+    let (progress, mut contacts, calendar, incidents, doubts) = read(&mut store, |tx| {
         let campaign = workspace.campaign(tx, name)?;
         let progress = reports::progress(tx, campaign.id)?;
         let doubts = match progress.counts.held {
@@ -59,10 +60,17 @@ pub(super) fn show(
         Ok((
             progress,
             reports::contacts(tx, campaign.id, filter)?,
+            campaigns::policy(tx, campaign.id)?.calendar(),
             incidents::of_campaign(tx, campaign.id)?,
             doubts,
         ))
     })?;
+    let now = workspace.clock.wall();
+    for contact in &mut contacts {
+        if contact.state == ContactState::Pending {
+            contact.next_attempt_at = next_attempt(contact.next_attempt_at, &calendar, now);
+        }
+    }
     let ui = &workspace.ui;
     let status = list::status(workspace, &progress.campaign);
     match ui.format {

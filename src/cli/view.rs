@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::dialer::Summary;
-use crate::domain::hours::indian_time;
+use crate::domain::hours::{Calendar, indian_time};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::plan::Limit;
 use crate::domain::report::Counts;
@@ -42,6 +42,19 @@ impl From<Counts> for CountsView {
             skipped,
             held,
         }
+    }
+}
+
+/// Returns when somebody who is due then may be called: not before the hours open. `None` for at once.
+pub(super) fn next_attempt(
+    due_at: Option<Timestamp>,
+    calendar: &Calendar,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let earliest = due_at.map_or(now, |due| due.max(now));
+    match calendar.next_opening(earliest) {
+        Some(opening) if opening > earliest => Some(opening),
+        _ => due_at,
     }
 }
 

@@ -6,16 +6,25 @@ mod view;
 use super::args;
 use super::failure::{Exit, Failure};
 use super::status::parse_number;
+use super::view::next_attempt;
 use super::workspace::Workspace;
+use crate::domain::contact::ContactState;
 use crate::store::forget::{Forgotten, Recogniser};
-use crate::store::story;
+use crate::store::{campaigns, story};
 use crate::ui::Format;
 
 pub(super) fn run(workspace: &Workspace, args: &args::Why) -> Result<Exit, Failure> {
     let number = parse_number(&args.number)?;
+    let now = workspace.clock.wall();
     let mut store = workspace.open_store_to_read()?;
     let (story, forgotten) = store.read(|tx| {
-        let story = story::of_number(tx, number)?;
+        let mut story = story::of_number(tx, number)?;
+        for chapter in &mut story.chapters {
+            if chapter.state == ContactState::Pending {
+                let calendar = campaigns::policy(tx, chapter.campaign.id)?.calendar();
+                chapter.next_attempt_at = next_attempt(chapter.next_attempt_at, &calendar, now);
+            }
+        }
         let forgotten = match story.chapters.is_empty() {
             true => Recogniser::open(tx, &workspace.database())?.find(tx, number)?,
             false => None,
@@ -31,7 +40,6 @@ pub(super) fn run(workspace: &Workspace, args: &args::Why) -> Result<Exit, Failu
             "`exocamp list` shows the campaigns; `exocamp import FILE` names the rows it refuses",
         ));
     }
-    let now = workspace.clock.wall();
     match workspace.ui.format {
         Format::Json => workspace.ui.json(&view::StoryView::new(&story, now))?,
         Format::Table | Format::Csv => {

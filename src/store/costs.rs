@@ -21,6 +21,28 @@ pub fn spent(tx: &Tx<'_>, campaign: CampaignId) -> Result<Money> {
     Ok(Money::from_micros(micros))
 }
 
+/// Reckons what the attempts cost that were made before anybody had said what a call costs: a budget is for them as well.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) fn reckon_what_had_no_tariff(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    tariff: Tariff,
+) -> Result<()> {
+    let mut statement =
+        tx.0.prepare("SELECT id FROM attempt WHERE campaign_id = ?1 AND tariff_um IS NULL")?;
+    let rows = statement.query_map([campaign.get()], |row| row.get(0))?;
+    let attempts: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
+    let mut update =
+        tx.0.prepare("UPDATE attempt SET tariff_um = ?2 WHERE id = ?1")?;
+    for attempt in attempts {
+        update.execute(params![attempt, tariff.per_minute().as_micros()])?;
+        settle(tx, AttemptId(attempt))?;
+    }
+    Ok(())
+}
+
 /// Reckons anew what an attempt costs, by the tariff that it was permitted with. To be done whenever something was
 /// learnt about it: its state, its length or its price.
 ///

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::campaigns::{self, CampaignId};
+use super::costs;
 use super::runs::{self, Scope};
 use super::{Result, StoreError, Tx, from_ms};
 use crate::clock::Moment;
@@ -93,6 +94,9 @@ pub fn change(
         }
     }
     move_next_start(tx, campaign, &before, &after, now)?;
+    if let (None, Some(tariff)) = (before.tariff, after.tariff) {
+        costs::reckon_what_had_no_tariff(tx, campaign, tariff)?;
+    }
     Ok(changed)
 }
 

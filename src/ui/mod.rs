@@ -6,7 +6,8 @@
 pub mod progress;
 pub mod table;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal, Write as _};
+use std::os::fd::AsFd;
 
 use anstyle::{AnsiColor, Style};
 use rustix::termios::tcgetwinsize;
@@ -217,14 +218,23 @@ fn say(style: Style, label: &str, text: &str) {
     });
 }
 
+/// Returns how many letters fit on a line of results, if they go to a terminal.
+pub fn results_width() -> Option<usize> {
+    width_of(io::stdout())
+}
+
+fn width_of(stream: impl IsTerminal + AsFd) -> Option<usize> {
+    if !stream.is_terminal() {
+        return None;
+    }
+    let size = tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
 /// The same on lines that are broken between words, if a person looks at them.
 fn say_wrapped(style: Style, label: &str, text: &str) {
-    let size = io::stderr()
-        .is_terminal()
-        .then(|| tcgetwinsize(io::stderr()));
-    let width = match size {
-        Some(Ok(size)) if size.ws_col > 0 => usize::from(size.ws_col),
-        _ => return say(style, label, text),
+    let Some(width) = width_of(io::stderr()) else {
+        return say(style, label, text);
     };
     let lines = wrapped(label, text, width);
     say(style, label, lines[label.len()..].trim_end());

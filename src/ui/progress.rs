@@ -41,12 +41,14 @@ impl ProgressView {
         // A terminal that cannot redraw a line gets a line a minute, like a file.
         let bar = (ui.is_watched() && !ui.quiet && !BARS.is_hidden()).then(|| {
             let bar = BARS.add(ProgressBar::new(0));
-            let template = if ui.sandbox {
-                "SANDBOX {bar:24} {wide_msg}"
-            } else {
-                "{bar:32} {wide_msg}"
+            // What it waits for stands last in the line, and matters more than a long bar.
+            let bar_width = match super::width_of(std::io::stderr()) {
+                Some(width) if width < 110 => 12,
+                _ => 32,
             };
-            let style = ProgressStyle::with_template(template)
+            let sandbox = if ui.sandbox { "SANDBOX " } else { "" };
+            let template = format!("{sandbox}{{bar:{bar_width}}} {{wide_msg}}");
+            let style = ProgressStyle::with_template(&template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style.progress_chars("━╸─"));
             bar

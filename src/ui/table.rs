@@ -130,13 +130,20 @@ fn tabbed(columns: &[Column], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Returns named values, one to a line, the values under each other.
+/// Returns named values, one to a line, the values under each other; on a terminal, lines are broken between words.
 pub fn facts(facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    facts
-        .iter()
-        .map(|(name, value)| format!("{name:width$}  {}\n", harmless(value)))
-        .collect()
+    let room = super::results_width();
+    let line = |(name, value): &(&str, String)| {
+        let (label, value) = (format!("{name:width$}  "), harmless(value));
+        match room {
+            Some(room) if label.len() + value.chars().count() > room => {
+                super::wrapped(&label, &value, room)
+            }
+            _ => format!("{label}{value}\n"),
+        }
+    };
+    facts.iter().map(line).collect()
 }
 
 /// Returns rows as CSV with a header.

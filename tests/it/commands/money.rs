@@ -21,8 +21,12 @@ fn a_budget_stops_a_campaign_and_more_of_it_lets_it_go_on() {
         "{}",
         ran.stdout
     );
-    let hint = "`exocamp set leads budget=AMOUNT` permits more";
-    assert!(ran.stderr.contains(hint), "{}", ran.stderr);
+    for hint in [
+        "a call may cost 0.60 at the talk limit of 1m",
+        "`exocamp set leads budget=AMOUNT` permits more",
+    ] {
+        assert!(ran.stderr.contains(hint), "{}", ran.stderr);
+    }
     assert_eq!(exotel.ledger().len(), 5);
 
     // The budget is remembered, and nobody else is called.
@@ -52,6 +56,24 @@ fn a_budget_stops_a_campaign_and_more_of_it_lets_it_go_on() {
     assert_eq!(status["spent"], "5.40");
     assert!(status["budget"].is_null());
     assert_eq!(rung_once(&exotel.ledger()).len(), 9);
+}
+
+#[test]
+fn a_tariff_that_is_said_later_counts_for_the_calls_before_it_as_well() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let folder = Folder::calling(&exotel);
+    folder.import_people("leads", 9);
+    let start = format!("start leads {FAST} --talk-limit 1m");
+    folder.run(&format!("{start} --max-calls 4")).exits(3);
+    assert!(folder.status("leads")["spent"].is_null());
+    folder.run("set leads tariff=0.60/min budget=3").exits(0);
+    assert_eq!(folder.status("leads")["spent"], "2.40");
+    let more = folder
+        .run(&format!("{start} --format json"))
+        .exits(3)
+        .json();
+    assert_eq!(more["stopped_because"], "budget");
+    assert_eq!(exotel.ledger().len(), 5);
 }
 
 #[test]

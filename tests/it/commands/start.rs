@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use exocamp::domain::campaign::Setting;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -279,4 +280,49 @@ fn a_run_that_waits_for_the_hours_calls_nobody_before_they_open() {
     let summary = running.end().exits(143).json();
     assert_eq!(summary["counts"]["pending"], 2);
     assert_eq!(wire.posts(), 0);
+}
+
+#[test]
+fn what_was_typed_is_remembered_although_the_hours_are_closed_or_somebody_has_paused() {
+    let exotel = Exotel::start("");
+    let folder = Folder::calling(&exotel);
+    folder.import_people("leads", 2);
+    let closed = closed_hours();
+    let line = format!("start leads --hours {closed} --retries 3 --rate 2/s");
+    folder.run(&line).exits(3);
+    let in_force = |key: &str| {
+        let settings = folder.run("set leads --format json").exits(0).json();
+        let all = settings.as_array().unwrap().iter();
+        let mut found = all.filter(|setting| setting["key"] == key);
+        found.next().unwrap()["value"].clone()
+    };
+    assert_eq!(
+        (in_force("hours"), in_force("retries")),
+        (closed.into(), "3".into())
+    );
+    folder.pause("leads");
+    let ran = folder.run("start leads --retries 1").exits(3);
+    assert!(
+        ran.stderr.contains("`exocamp resume leads`"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(in_force("retries"), "1");
+    assert_eq!(exotel.ledger().len(), 0);
+}
+
+#[test]
+fn whoever_waits_for_the_hours_is_shown_with_the_next_opening() {
+    let folder = Folder::new();
+    folder.import_people("leads", 1);
+    let next = |folder: &Folder| folder.status("leads")["contacts"][0]["next_attempt_at"].clone();
+    folder.remember("leads", Setting::Hours, "00:00-24:00");
+    assert_eq!(next(&folder), Value::Null, "at once");
+    let closed = closed_hours();
+    folder.remember("leads", Setting::Hours, closed);
+    let opening = format!("T{}:00+05:30", closed.split_once('-').unwrap().0);
+    let shown = next(&folder);
+    assert!(shown.as_str().unwrap().ends_with(&opening), "{shown}");
+    let told = folder.run("why 9876500000").exits(0).stdout;
+    assert!(!told.contains("due now"), "{told}");
 }

@@ -1,5 +1,7 @@
 //! `why`: one person's story, told and as JSON.
 
+use exocamp::domain::campaign::Setting;
+
 use crate::support::answers::names;
 use crate::support::binary::{FAST, Folder};
 use crate::support::exotel::Exotel;
@@ -11,6 +13,8 @@ fn the_story_of_somebody_who_was_called_and_waits_elsewhere() {
     folder.import_people("leads", 2);
     folder.run(&format!("start leads {FAST}")).exits(0);
     folder.run("import people.csv --campaign others").exits(0);
+    // Due now, whatever the hour.
+    folder.remember("others", Setting::Hours, "00:00-24:00");
     let ran = folder.run("why 098765-00000").exits(0);
     assert_eq!(ran.stderr, "");
     let call = &exotel.ledger()[0];
