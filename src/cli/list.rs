@@ -8,7 +8,7 @@ use crate::store::campaigns::Campaign;
 use crate::store::lock;
 use crate::store::reports::{self, Progress};
 use crate::ui::table::{self, Column};
-use crate::ui::{Format, Ui};
+use crate::ui::{Format, Ui, results_width};
 
 pub(super) fn run(workspace: &Workspace) -> Result<Exit, Failure> {
     let mut store = workspace.open_store_to_read()?;
@@ -59,10 +59,18 @@ pub(super) fn run(workspace: &Workspace) -> Result<Exit, Failure> {
                 Column::Word("Started"),
             ];
             let now = workspace.clock.wall();
-            let rows: Vec<_> = campaigns
+            let mut columns = columns.to_vec();
+            let mut rows: Vec<_> = campaigns
                 .iter()
                 .map(|progress| row(workspace, progress, |at| clock_time(at, now)))
                 .collect();
+            if results_width().is_some_and(|width| width < 100) {
+                // Titles that are broken in the middle of a word help nobody; the other formats have everything.
+                for place in [11, 10, 2] {
+                    columns.remove(place);
+                    rows.iter_mut().for_each(|row| drop(row.remove(place)));
+                }
+            }
             if ui.sandbox {
                 ui.data("SANDBOX")?;
             }
