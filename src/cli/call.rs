@@ -61,12 +61,20 @@ pub(super) fn run(workspace: &Workspace, args: &args::Call) -> Result<Exit, Fail
         account,
         settings,
     };
-    let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job, None))?;
-    let filter = ContactFilter {
-        number: Some(number),
-        ..ContactFilter::default()
-    };
-    show(workspace, &campaign.name, &filter)?;
+    let conducted = runtime.block_on(conduct::conduct(workspace, store, job, None));
+    let shown = conducted.and_then(|conducted| {
+        let filter = ContactFilter {
+            number: Some(number),
+            ..ContactFilter::default()
+        };
+        // Before the number is withdrawn, which would replace the note that says why nobody was called.
+        show(workspace, &campaign.name, &filter)?;
+        Ok(conducted)
+    });
+    // Whatever came of it: whoever wanted that call wanted it now.
+    let mut store = workspace.open_store()?;
+    store.write(|tx| contacts::cancel_pending(tx, campaign.id))?;
+    let (summary, stopped_by) = shown?;
     match summary.ending.because {
         // Due again later, which is not what `call` is for.
         StoppedBecause::NothingDue => Err(Failure::new(Exit::Provider, "the call was not placed")
@@ -89,7 +97,9 @@ fn test_campaign(
                 .map_err(|error: NotAName| Failure::new(Exit::Usage, error.to_string()))?;
             campaigns::create(tx, &name, workspace.owner(), workspace.clock.wall())?;
         }
-        workspace.own_campaign(tx, &name)
+        let campaign = workspace.own_campaign(tx, &name)?;
+        campaigns::keep_for_test_calls(tx, campaign.id)?;
+        Ok(campaign)
     })
 }
 

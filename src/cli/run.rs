@@ -95,7 +95,9 @@ fn survey(
 ) -> Result<Vec<(Campaign, Standing)>, Failure> {
     let standings = store.read(|tx| -> Stored<_> {
         let all = campaigns::all(tx)?.into_iter();
-        let ours = all.filter(|campaign| campaign.owner == workspace.owner());
+        // A test call that was not placed is nothing to make up for.
+        let ours = all
+            .filter(|campaign| campaign.owner == workspace.owner() && !campaign.is_for_test_calls);
         ours.map(|campaign| {
             let is_running = lock::is_held(&workspace.database(), campaign.id).is_some();
             let standing = match is_running {

@@ -51,6 +51,8 @@ pub struct Campaign {
     pub owner: String,
     /// The Exotel account it was first started with.
     pub account: Option<String>,
+    /// Whether it keeps test calls, each of which a person wanted then and at no other time.
+    pub is_for_test_calls: bool,
     /// Where it stands.
     pub state: CampaignState,
     /// Who paused it, while it is paused.
@@ -66,7 +68,7 @@ pub struct Campaign {
 }
 
 const COLUMNS: &str = "id, name, owner, account, state, paused_by, paused_why, paused_at, typical_call_ms, created_at, \
-                       started_at, finished_at";
+                       started_at, finished_at, is_for_test_calls";
 
 /// Makes a campaign.
 ///
@@ -78,6 +80,15 @@ pub fn create(tx: &Tx<'_>, name: &CampaignName, owner: &str, now: Timestamp) -> 
         params![name.as_str(), owner, to_ms(now)],
     )?;
     Ok(CampaignId(tx.0.last_insert_rowid()))
+}
+
+/// Keeps a campaign for test calls from now on.
+///
+/// # Errors
+/// When the database refuses.
+pub fn keep_for_test_calls(tx: &Tx<'_>, id: CampaignId) -> Result<()> {
+    let sql = "UPDATE campaign SET is_for_test_calls = 1 WHERE id = ?1";
+    exactly_one("keep a campaign for test calls", tx.0.execute(sql, [id.0])?)
 }
 
 /// Returns the campaign of this name, letter case aside.
@@ -254,6 +265,7 @@ fn read_raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
             created_at: from_ms(row.get(9)?),
             started_at: time(10)?,
             finished_at: time(11)?,
+            is_for_test_calls: row.get(12)?,
         },
     })
 }

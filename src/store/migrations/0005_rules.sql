@@ -153,6 +153,11 @@ CREATE TABLE schedule (
 ) STRICT;
 CREATE UNIQUE INDEX one_open_schedule ON schedule (campaign_id) WHERE ended_at IS NULL;
 
+-- One campaign of each account keeps the test calls of `call`; `run` leaves it alone.
+ALTER TABLE campaign ADD COLUMN is_for_test_calls INTEGER NOT NULL DEFAULT 0 CHECK (is_for_test_calls IN (0, 1));
+UPDATE campaign SET is_for_test_calls = 1
+    WHERE name LIKE 'test calls %' AND id IN (SELECT campaign_id FROM source WHERE file = '(typed)');
+
 -- Who was erased, as a keyed hash of the number: enough to know them again, and not to call them.
 CREATE TABLE forgotten (
     hash         BLOB    PRIMARY KEY CHECK (length(hash) = 32),

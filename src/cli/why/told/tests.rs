@@ -26,6 +26,7 @@ fn chapter(state: ContactState, reason: Option<Reason>, attempts: Vec<AttemptSto
             name: "march reminders".to_owned(),
             owner: "asha".to_owned(),
             account: Some("exampleco1".to_owned()),
+            is_for_test_calls: false,
             state: CampaignState::Stopped,
             paused_by: None,
             typical_call: Some(Duration::from_secs(30)),
