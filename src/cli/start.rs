@@ -23,7 +23,7 @@ use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign, PausedBy};
 use crate::store::lock::RunLock;
 use crate::store::settings as changes;
-use crate::store::{Store, candidates, contacts, copy, doubts, schedules, steering};
+use crate::store::{Store, candidates, contacts, copy, doubts, steering};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Start) -> Result<Exit, Failure> {
     let script = Script {
@@ -241,8 +241,6 @@ pub(super) fn prepare(
         account,
         settings,
     };
-    // Whoever starts it now has not waited for the time it was to start at.
-    store.write(|tx| schedules::end(tx, campaign.id, schedules::Outcome::Started, now))?;
     Ok(Prepared::Ready(Box::new(Ready {
         campaign,
         job,

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::attempts::{self, Source, Terms};
 use super::campaigns::{self, CampaignId, PausedBy};
 use super::quality;
+use super::schedules::{self, Outcome};
 use super::{Result, StoreError, Tx, exactly_one, forget, from_us, to_ms, to_us};
 use crate::clock::Moment;
 use crate::domain::attempt::{Doubt, Evidence};
@@ -73,7 +74,8 @@ pub fn recover(
 
 /// Marks the campaign as running, which its first GET has shown to be possible: a pause of our own ends.
 ///
-/// A person's pause stands, and so does a cancellation: either may have come while the GET was under way.
+/// A person's pause stands, and so does a cancellation: either may have come while the GET was under way. Otherwise the
+/// start that was ordered for a time is made.
 ///
 /// # Errors
 /// When the database refuses.
@@ -85,12 +87,15 @@ pub fn campaign_is_running(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) ->
         // Calls that ended after the pause would tell of what has been mended since.
         quality::count_anew(tx, campaign)?;
     }
-    tx.0.execute(
+    let changed = tx.0.execute(
         "UPDATE campaign SET state = 'running', paused_by = NULL, paused_why = NULL, paused_at = NULL,
                 started_at = coalesce(started_at, ?2), finished_at = NULL
          WHERE id = ?1 AND paused_by IS NOT 'person' AND state <> 'cancelled'",
         params![campaign.get(), to_ms(now)],
     )?;
+    if changed == 1 {
+        schedules::end(tx, campaign, Outcome::Started, now)?;
+    }
     Ok(())
 }
 

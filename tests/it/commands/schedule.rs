@@ -5,6 +5,7 @@ use exocamp::store::schedules;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::support::binary::Folder;
+use crate::support::canary;
 use crate::support::exotel::Exotel;
 
 fn scheduled(exotel: &Exotel) -> Folder {
@@ -72,6 +73,27 @@ fn whoever_is_too_late_says_so_once_and_calls_nobody_until_somebody_decides() {
     assert_eq!(exotel.ledger().len(), 0);
     folder.run("start leads -q").exits(0);
     assert_eq!(exotel.ledger().len(), 2);
+}
+
+#[test]
+fn a_start_that_the_provider_does_not_answer_leaves_the_schedule_to_the_next_and_to_its_end() {
+    let exotel = Exotel::with_credentials("--hold 100ms --mix completed=1");
+    let mut folder = scheduled(&exotel);
+    ordered_before(&folder, hours_from_now(-1), Some(hours_from_now(1)));
+    folder.set("EXOTEL_AUTH_TOKEN", "another");
+    folder.run("run -q").exits(5);
+    folder.set("EXOTEL_AUTH_TOKEN", canary::TOKEN);
+    // Nobody has put it right in time.
+    let database = folder.database();
+    let passed = database.execute("UPDATE schedule SET not_after_at = start_at", []);
+    assert_eq!(passed.unwrap(), 1);
+    let ran = folder.run("run -q").exits(3);
+    assert!(
+        ran.stderr.contains("`leads` was to start before"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(exotel.ledger().len(), 0);
 }
 
 #[test]
