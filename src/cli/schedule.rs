@@ -59,7 +59,8 @@ pub(super) fn run(workspace: &Workspace, args: &args::Schedule) -> Result<Exit, 
                 ))
             }
             None => {
-                if !schedules::end(tx, campaign.id, Outcome::Replaced, now)? {
+                let was_to_come = schedules::end(tx, campaign.id, Outcome::Replaced, now)?;
+                if !was_to_come && !schedules::get_over_missed(tx, campaign.id)? {
                     let message = format!("campaign `{name}` has no schedule");
                     return Err(Failure::new(Exit::Usage, message));
                 }

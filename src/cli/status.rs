@@ -1,5 +1,7 @@
 //! `status`: counts that add up, then the contacts and what became of them.
 
+use jiff::Timestamp;
+
 use super::args;
 use super::failure::{Exit, Failure};
 use super::list;
@@ -16,6 +18,7 @@ use crate::store::campaigns::{self, PausedBy};
 use crate::store::evidence;
 use crate::store::incidents::{self, Incident};
 use crate::store::reports::{self, ContactFilter, ContactReport, ExoPhoneFigures, Progress};
+use crate::store::schedules::{Outcome, Schedule};
 use crate::ui::Format;
 use crate::ui::table::{self, Column};
 
@@ -158,6 +161,12 @@ pub(super) fn facts(
         };
         facts.extend(progress.exophones.iter().map(|of| ("from", figures(of))));
     }
+    facts.extend(
+        progress
+            .schedule
+            .as_ref()
+            .map(|schedule| ("scheduled", scheduled(schedule, now))),
+    );
     let times = [
         ("started", progress.campaign.started_at),
         ("finished", progress.campaign.finished_at),
@@ -168,6 +177,17 @@ pub(super) fn facts(
             .filter_map(|(name, at)| Some((name, clock_time(at?, now)))),
     );
     facts
+}
+
+/// Returns when a campaign is to start, or what it has missed.
+fn scheduled(schedule: &Schedule, now: Timestamp) -> String {
+    let at = clock_time(schedule.start_at, now);
+    let latest = schedule.not_after.map(|latest| clock_time(latest, now));
+    let latest = latest.map_or_else(String::new, |latest| format!(", not after {latest}"));
+    match schedule.outcome {
+        Some(Outcome::Missed) => format!("{at}{latest}: missed, nobody is called until `start`"),
+        _ => format!("{at}{latest}"),
+    }
 }
 
 /// Returns what a campaign has spent and may spend, if anybody has said what a call costs.

@@ -98,6 +98,8 @@ pub(super) struct StatusView {
     pub(super) status: &'static str,
     pub(super) started_at: Option<String>,
     pub(super) finished_at: Option<String>,
+    /// When `run` starts it, or should have.
+    pub(super) scheduled_at: Option<String>,
     pub(super) total_contacts: u64,
     pub(super) calls_completed: u64,
     pub(super) calls_failed: u64,
@@ -135,6 +137,7 @@ impl StatusView {
             campaign,
             counts,
             exophones,
+            schedule,
             ..
         } = progress;
         Self {
@@ -143,6 +146,9 @@ impl StatusView {
             caller_ids: exophones.iter().map(ExoPhoneView::from).collect(),
             started_at: campaign.started_at.map(shown_time),
             finished_at: campaign.finished_at.map(shown_time),
+            scheduled_at: schedule
+                .as_ref()
+                .map(|schedule| shown_time(schedule.start_at)),
             total_contacts: counts.total(),
             calls_completed: counts.completed,
             calls_failed: counts.failed,

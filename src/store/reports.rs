@@ -6,6 +6,7 @@ use rusqlite::{ToSql, params_from_iter};
 use super::campaigns::{self, Campaign, CampaignId};
 use super::contacts::{self, number_of};
 use super::costs;
+use super::schedules::{self, Schedule};
 use super::{Result, Tx, from_ms, word};
 use crate::domain::attempt::StateName;
 use crate::domain::call::Outcome;
@@ -27,6 +28,8 @@ pub struct Progress {
     pub budget: Option<Money>,
     /// What a call costs, if that is known.
     pub tariff: Option<Tariff>,
+    /// When it is to start, or was to and must not any more.
+    pub schedule: Option<Schedule>,
     /// What each ExoPhone has done, in the order of their numbers.
     pub exophones: Vec<ExoPhoneFigures>,
 }
@@ -63,6 +66,7 @@ fn progress_of(tx: &Tx<'_>, campaign: Campaign) -> Result<Progress> {
         cost: (policy.tariff.is_some() || spent > Money::ZERO).then_some(spent),
         budget: policy.budget,
         tariff: policy.tariff,
+        schedule: schedules::in_force(tx, campaign.id)?,
         campaign,
     })
 }

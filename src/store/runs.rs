@@ -95,6 +95,8 @@ pub fn campaign_is_running(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) ->
     )?;
     if changed == 1 {
         schedules::end(tx, campaign, Outcome::Started, now)?;
+        // Only a person starts a campaign whose schedule was missed.
+        schedules::get_over_missed(tx, campaign)?;
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ pub enum Outcome {
     Started,
     /// Nobody started it in time.
     Missed,
-    /// A person took it back or ordered another.
+    /// A person took it back, ordered another, or started the campaign after it was missed.
     Replaced,
 }
 
@@ -107,6 +107,33 @@ pub fn end(tx: &Tx<'_>, campaign: CampaignId, outcome: Outcome, now: Timestamp) 
     Ok(changed == 1)
 }
 
+/// Lets a schedule that was missed hold its campaign back no more; returns whether one did.
+///
+/// # Errors
+/// When the database refuses.
+pub fn get_over_missed(tx: &Tx<'_>, campaign: CampaignId) -> Result<bool> {
+    let changed = tx.0.execute(
+        "UPDATE schedule SET outcome = ?2
+         WHERE id = (SELECT max(id) FROM schedule WHERE campaign_id = ?1) AND outcome = ?3",
+        params![
+            campaign.get(),
+            Outcome::Replaced.as_str(),
+            Outcome::Missed.as_str()
+        ],
+    )?;
+    at_most_one("get over a missed schedule", changed)?;
+    Ok(changed == 1)
+}
+
+/// Returns the schedule that says when a campaign is called, or that keeps it from being called because it was missed.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn in_force(tx: &Tx<'_>, campaign: CampaignId) -> Result<Option<Schedule>> {
+    let schedule = latest(tx, campaign)?;
+    Ok(schedule.filter(|schedule| matches!(schedule.outcome, None | Some(Outcome::Missed))))
+}
+
 /// Returns the latest schedule of a campaign, to come or not.
 ///
 /// # Errors
@@ -169,6 +196,35 @@ mod tests {
                     assert_eq!(latest(tx, id)?.unwrap().outcome, Some(outcome));
                 }
                 assert!(make(tx, id, later(2), Some(later(1)), "asha", now).is_err());
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn a_missed_schedule_is_in_force_until_somebody_gets_over_it() {
+        let mut store = Store::in_memory().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        store
+            .write(|tx| -> Result<()> {
+                let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", now)?;
+                assert!(!get_over_missed(tx, id)?);
+                make(tx, id, now, None, "asha", now)?;
+                assert!(in_force(tx, id)?.is_some());
+                assert!(!get_over_missed(tx, id)?, "it is still to come");
+                end(tx, id, Outcome::Missed, now)?;
+                assert!(in_force(tx, id)?.is_some());
+                assert!(get_over_missed(tx, id)?);
+                assert_eq!(in_force(tx, id)?, None);
+                assert_eq!(latest(tx, id)?.unwrap().outcome, Some(Outcome::Replaced));
+                assert!(!get_over_missed(tx, id)?);
+                // An earlier one that was missed is over with the next that is ordered.
+                make(tx, id, now, None, "asha", now)?;
+                end(tx, id, Outcome::Missed, now)?;
+                make(tx, id, now, None, "asha", now)?;
+                end(tx, id, Outcome::Started, now)?;
+                assert!(!get_over_missed(tx, id)?);
+                assert_eq!(in_force(tx, id)?, None);
                 Ok(())
             })
             .unwrap();

@@ -50,6 +50,9 @@ fn a_campaign_that_is_scheduled_waits_for_its_time_and_is_started_then() {
     let ran = folder.run("run -q").exits(3);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
     assert_eq!(exotel.ledger().len(), 0);
+    assert_eq!(folder.status("leads")["scheduled_at"], made["start_at"]);
+    let shown = folder.run("status leads").exits(0).stdout;
+    assert!(shown.contains("scheduled  "), "{shown}");
 
     ordered_before(&folder, hours_from_now(-1), Some(hours_from_now(1)));
     folder.run("run -q").exits(0);
@@ -71,7 +74,30 @@ fn whoever_is_too_late_says_so_once_and_calls_nobody_until_somebody_decides() {
     let ran = folder.run("run -q").exits(3);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
     assert_eq!(exotel.ledger().len(), 0);
-    folder.run("start leads -q").exits(0);
+    let shown = folder.run("status leads").exits(0).stdout;
+    assert!(
+        shown.contains(": missed, nobody is called until `start`"),
+        "{shown}"
+    );
+    assert!(folder.status("leads")["scheduled_at"].is_string());
+
+    // A person's start takes the campaign up again, for every `run` that follows too.
+    folder.run("start leads -q --max-calls 1").exits(3);
+    assert_eq!(exotel.ledger().len(), 1);
+    assert!(folder.status("leads")["scheduled_at"].is_null());
+    folder.run("run -q").exits(0);
+    assert_eq!(exotel.ledger().len(), 2);
+}
+
+#[test]
+fn a_schedule_that_was_missed_can_be_taken_back() {
+    let exotel = Exotel::start("--hold 100ms --mix completed=1");
+    let folder = scheduled(&exotel);
+    ordered_before(&folder, hours_from_now(-5), Some(hours_from_now(-3)));
+    folder.run("run -q").exits(3);
+    folder.run("schedule leads --clear").exits(0);
+    folder.run("schedule leads --clear").exits(2);
+    folder.run("run -q").exits(0);
     assert_eq!(exotel.ledger().len(), 2);
 }
 

@@ -22,7 +22,7 @@ fn everybody_is_called_once_and_the_counts_are_those_of_the_ledger() {
         .exits(0)
         .json();
     assert_adds_up(&summary);
-    let expected = "campaign status started_at finished_at total_contacts calls_completed calls_failed counts spent budget caller_ids \
+    let expected = "campaign status started_at finished_at scheduled_at total_contacts calls_completed calls_failed counts spent budget caller_ids \
                     stopped_because limited_by calls_placed requests elapsed_s";
     assert_eq!(names(&summary).join(" "), expected);
     assert_eq!(summary["stopped_because"], "finished");
