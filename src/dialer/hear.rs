@@ -157,7 +157,9 @@ fn greeted(scene: &mut Scene<'_, '_>, answer: &Answer<Greeting>) -> Result<()> {
         Ok(_) => {
             scene.run.phase = Phase::Alone;
             scene.run.in_a_row = InARow::default();
-            if matches!(scene.run.assignment.task, Task::Dial(_)) {
+            // A clock that was set has it greet again, which decides nothing: a pause since then stands.
+            let is_first = !std::mem::replace(&mut scene.run.is_under_way, true);
+            if is_first && matches!(scene.run.assignment.task, Task::Dial(_)) {
                 let id = scene.run.assignment.campaign;
                 campaigns::bind_account(scene.tx, id, &scene.run.assignment.account)?;
                 runs::campaign_is_running(scene.tx, id, scene.now.wall)?;

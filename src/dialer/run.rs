@@ -110,6 +110,8 @@ pub struct Run {
     pub assignment: Assignment,
     pub(super) began: Moment,
     pub(super) phase: Phase,
+    /// A GET has succeeded in this run: whoever started it has had the campaign taken up again.
+    pub(super) is_under_way: bool,
     pub(super) ending: Option<(StoppedBecause, Duration)>,
     pub(super) trouble: Option<Trouble>,
     pub(super) paused_since: Option<Duration>,
@@ -171,6 +173,7 @@ impl Run {
             assignment,
             began: now,
             phase: Phase::Greeting,
+            is_under_way: false,
             ending: None,
             trouble: None,
             paused_since: None,

@@ -6,6 +6,7 @@ use exocamp::domain::campaign::{CampaignState, Setting};
 use exocamp::domain::ending::{RunLimits, StoppedBecause};
 use exocamp::sandbox::Script;
 use exocamp::store::campaigns::{self, CampaignId, PausedBy};
+use jiff::SignedDuration;
 
 use crate::support::world::{Cut, Stopped, World};
 
@@ -196,6 +197,29 @@ fn short_calls_pause_a_campaign_until_the_next_start() {
         let calls = world.exchange.calls().len();
         assert!((20 * starts..=24 * starts).contains(&calls), "{calls}");
     }
+}
+
+#[test]
+fn a_clock_that_is_set_while_a_campaign_is_paused_for_short_calls_does_not_take_it_up_again() {
+    let mut world = World::new("2026-03-02 10:00", phones("completed=1", "1s..6s"));
+    world.account_lines = 50;
+    let settings = [
+        (Setting::Rate, "5/s"),
+        (Setting::Lines, "50"),
+        (Setting::ShortCalls, "pause"),
+    ];
+    let campaign = world.campaign("leads", 0..200, &settings);
+    let run = world.start(campaign, RunLimits::default());
+    while world.state(campaign).state != CampaignState::Paused {
+        world.run_for(Duration::from_millis(100));
+    }
+    let (paused, calls) = (world.state(campaign), world.posts.len());
+    assert!(!world.is_over(run), "calls are still followed");
+    world.set_wall_clock(SignedDuration::from_secs(60));
+    world.run();
+    assert_eq!(because(&world, run), StoppedBecause::Paused);
+    assert_eq!(world.state(campaign).paused_by, paused.paused_by);
+    assert_eq!(world.posts.len(), calls);
 }
 
 #[test]
