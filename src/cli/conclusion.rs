@@ -12,7 +12,7 @@ use crate::domain::campaign::show_length;
 use crate::domain::cost;
 use crate::domain::ending::StoppedBecause;
 use crate::domain::rejection::{Rejection, RejectionClass};
-use crate::store::campaigns::{self, Campaign, PausedBy};
+use crate::store::campaigns::{self, Campaign};
 use crate::store::reports::Progress;
 use crate::store::{Store, evidence, reports};
 use crate::ui::{Format, table};
@@ -123,8 +123,8 @@ pub(super) fn conclude(
 fn stop_to_mend(progress: &Progress, because: StoppedBecause) -> Option<String> {
     let name = &progress.campaign.name;
     match (because, &progress.campaign.paused_by) {
-        (StoppedBecause::Canary | StoppedBecause::Paused, Some(PausedBy::Exocamp(why))) => {
-            Some(format!("`{name}` is paused: {why}"))
+        (StoppedBecause::Canary | StoppedBecause::Paused, Some(by)) => {
+            by.why().map(|why| format!("`{name}` is paused: {why}"))
         }
         (StoppedBecause::Budget, _) => {
             let budget = progress.budget.unwrap_or_default();

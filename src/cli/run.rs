@@ -8,7 +8,7 @@ use super::args;
 use super::conclusion;
 use super::conduct;
 use super::failure::{Exit, Failure};
-use super::start::{self, Played, Prepared};
+use super::start::{self, Decider, Played, Prepared};
 use super::view::{SummaryView, clock_time, typed_name};
 use super::workspace::Workspace;
 use crate::domain::campaign::CampaignState;
@@ -132,8 +132,10 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
     if counts.pending > 0 && policy.is_over(now) {
         return Ok(Standing::Ended);
     }
-    if campaign.paused_by == Some(PausedBy::Person) {
-        return Ok(Standing::HeldBack);
+    match &campaign.paused_by {
+        // What came of its calls was said by the run that paused it, and is for a person to judge.
+        Some(PausedBy::Person | PausedBy::Quality(_)) => return Ok(Standing::HeldBack),
+        Some(PausedBy::Exocamp(_)) | None => {}
     }
     if let Some(schedule) = schedules::latest(tx, campaign.id)? {
         match schedule.outcome {
@@ -190,7 +192,7 @@ fn play(
         skip_if_running: true,
         ..args::Start::default()
     };
-    match start::prepare(workspace, &start, Script::default())? {
+    match start::prepare(workspace, &start, Decider::Run, Script::default())? {
         Prepared::Ready(ready) => {
             workspace.ui.note(&format!("calling `{}`", campaign.name));
             ready.play(workspace, Some(&campaign.name)).map(Some)

@@ -39,13 +39,22 @@ pub(super) fn run_against(
     args: &args::Start,
     script: Script,
 ) -> Result<Exit, Failure> {
-    match prepare(workspace, args, script)? {
+    match prepare(workspace, args, Decider::Person, script)? {
         Prepared::Ready(ready) => {
             let played = ready.play(workspace, None)?;
             played.conclude(workspace, &mut workspace.open_store()?)
         }
         Prepared::Over(exit) => Ok(exit),
     }
+}
+
+/// Who has decided that a campaign is to be called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decider {
+    /// Somebody who wants this one called.
+    Person,
+    /// Nobody: `run` takes all that has work due.
+    Run,
 }
 
 /// How far a start has got before anybody is called.
@@ -110,6 +119,7 @@ impl Played {
 pub(super) fn prepare(
     workspace: &Workspace,
     args: &args::Start,
+    decider: Decider,
     script: Script,
 ) -> Result<Prepared, Failure> {
     let now = workspace.clock.wall();
@@ -186,6 +196,10 @@ pub(super) fn prepare(
         ));
         remember_for_later(workspace, &mut store, &campaign, &settings)?;
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
+    }
+    if decider == Decider::Run && matches!(campaign.paused_by, Some(PausedBy::Quality(_))) {
+        // Paused since `run` looked, by a run that has said why.
+        return Ok(Prepared::Over(Exit::Stopped));
     }
     if let Some(planned) = &args.plan {
         plan::check_unchanged(workspace, &mut store, &campaign, &policy, planned)?;

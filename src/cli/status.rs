@@ -212,7 +212,9 @@ pub(super) fn shown_name(workspace: &Workspace, name: &str) -> String {
 fn describe(progress: &Progress, status: &'static str) -> String {
     match &progress.campaign.paused_by {
         Some(PausedBy::Person) => format!("{status} until `resume`"),
-        Some(PausedBy::Exocamp(why)) => format!("{status} by exocamp: {why}"),
+        Some(PausedBy::Exocamp(why) | PausedBy::Quality(why)) => {
+            format!("{status} by exocamp: {why}")
+        }
         None => status.to_owned(),
     }
 }

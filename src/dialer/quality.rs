@@ -56,7 +56,7 @@ fn mind_short_calls(tx: &Tx<'_>, run: &mut Run, policy: &Policy, now: &Moment) -
             Ok(Found::Nothing)
         }
         ShortCalls::Pause => {
-            let why = PausedBy::Exocamp(answered.to_string());
+            let why = PausedBy::Quality(answered.to_string());
             campaigns::pause(tx, id, &why, now.wall)?;
             Ok(Found::Trouble)
         }
@@ -87,7 +87,7 @@ fn mind_the_canary(
             run.caution.get_or_insert(answered);
             None
         }
-        (Some(ailment), _) => Some(PausedBy::Exocamp(ailment.to_string())),
+        (Some(ailment), _) => Some(PausedBy::Quality(ailment.to_string())),
     };
     let Some(why) = why else {
         quality::canary_passed(tx, id, size)?;

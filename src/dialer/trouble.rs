@@ -96,9 +96,12 @@ pub(super) fn account_refused(
 fn pause(scene: &Scene<'_, '_>, why: &str) -> Result<()> {
     let id = scene.run.assignment.campaign;
     let campaign = campaigns::get(scene.tx, id)?;
-    // What a person has decided stands.
-    let decided =
-        campaign.paused_by == Some(PausedBy::Person) || campaign.state == CampaignState::Cancelled;
+    // What a person has decided stands, and so does what a person has to look at.
+    let decided = campaign.state == CampaignState::Cancelled
+        || matches!(
+            campaign.paused_by,
+            Some(PausedBy::Person | PausedBy::Quality(_))
+        );
     if scene.run.assignment.task == Task::Settle || decided {
         return Ok(());
     }

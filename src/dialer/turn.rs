@@ -158,7 +158,7 @@ fn note_pause(run: &mut Run, campaign: &Campaign, now: &Moment) {
         (Task::Settle, _) | (Task::Dial(_), None) => false,
         (Task::Dial(_), Some(PausedBy::Person)) => true,
         // A pause of our own ends with the first GET that succeeds, so the run that is to send it must go on.
-        (Task::Dial(_), Some(PausedBy::Exocamp(_))) => run.is_under_way,
+        (Task::Dial(_), Some(PausedBy::Exocamp(_) | PausedBy::Quality(_))) => run.is_under_way,
     };
     run.paused_since = ends_this_run.then(|| run.paused_since.unwrap_or(now.since_boot));
 }

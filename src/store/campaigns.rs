@@ -36,8 +36,20 @@ impl fmt::Display for CampaignId {
 pub enum PausedBy {
     /// A person; only `resume` ends it.
     Person,
-    /// exocamp, for this reason; the next start whose first GET succeeds ends it.
+    /// exocamp, for this trouble with the provider; the next start whose first GET succeeds ends it, also one of `run`.
     Exocamp(String),
+    /// exocamp, for this that came of the calls; a start that a person has decided on ends it, as above.
+    Quality(String),
+}
+
+impl PausedBy {
+    /// Returns why exocamp has paused the campaign; `None` if a person has.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Person => None,
+            Self::Exocamp(why) | Self::Quality(why) => Some(why),
+        }
+    }
 }
 
 /// A campaign as it stands.
@@ -68,7 +80,8 @@ pub struct Campaign {
 }
 
 const COLUMNS: &str = "id, name, owner, account, state, paused_by, paused_why, paused_at, typical_call_ms, created_at, \
-                       started_at, finished_at, is_for_test_calls";
+                       started_at, finished_at, is_for_test_calls, \
+                       paused_over";
 
 /// Makes a campaign.
 ///
@@ -183,7 +196,7 @@ pub fn bind_account(tx: &Tx<'_>, id: CampaignId, account: &str) -> Result<()> {
 pub fn set_state(tx: &Tx<'_>, id: CampaignId, state: CampaignState, now: Timestamp) -> Result<()> {
     let finished_at = (state == CampaignState::Completed).then(|| to_ms(now));
     let changed = tx.0.execute(
-        "UPDATE campaign SET state = ?2, paused_by = NULL, paused_why = NULL, paused_at = NULL, finished_at = ?3 WHERE id = ?1",
+        "UPDATE campaign SET state = ?2, paused_by = NULL, paused_why = NULL, paused_over = NULL, paused_at = NULL, finished_at = ?3 WHERE id = ?1",
         params![id.0, state.as_str(), finished_at],
     )?;
     exactly_one("set the campaign's state", changed)
@@ -206,13 +219,15 @@ pub fn take_up_again(tx: &Tx<'_>, id: CampaignId) -> Result<()> {
 /// # Errors
 /// When the database refuses.
 pub fn pause(tx: &Tx<'_>, id: CampaignId, by: &PausedBy, now: Timestamp) -> Result<()> {
-    let (by, why) = match by {
+    let (who, over) = match by {
         PausedBy::Person => ("person", None),
-        PausedBy::Exocamp(why) => ("exocamp", Some(why.as_str())),
+        PausedBy::Exocamp(_) => ("exocamp", Some("provider")),
+        PausedBy::Quality(_) => ("exocamp", Some("quality")),
     };
     let changed = tx.0.execute(
-        "UPDATE campaign SET state = 'paused', paused_by = ?2, paused_why = ?3, paused_at = ?4 WHERE id = ?1",
-        params![id.0, by, why, to_ms(now)],
+        "UPDATE campaign SET state = 'paused', paused_by = ?2, paused_why = ?3, paused_over = ?4, paused_at = ?5
+         WHERE id = ?1",
+        params![id.0, who, by.why(), over, to_ms(now)],
     )?;
     exactly_one("pause the campaign", changed)
 }
@@ -245,7 +260,8 @@ impl Raw {
 
 fn read_raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     let paused_by: Option<String> = row.get(5)?;
-    let paused_why: Option<String> = row.get(6)?;
+    let why = row.get::<_, Option<String>>(6)?.unwrap_or_default();
+    let over: Option<String> = row.get(13)?;
     let time = |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(index)?.map(from_ms));
     Ok(Raw {
         state: row.get(4)?,
@@ -255,9 +271,11 @@ fn read_raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
             owner: row.get(2)?,
             account: row.get(3)?,
             state: CampaignState::Stopped,
-            paused_by: paused_by.map(|by| match by.as_str() {
-                "person" => PausedBy::Person,
-                _ => PausedBy::Exocamp(paused_why.unwrap_or_default()),
+            paused_by: paused_by.map(|by| match (by.as_str(), over.as_deref()) {
+                ("person", _) => PausedBy::Person,
+                (_, Some("quality")) => PausedBy::Quality(why),
+                // Pauses older than the column are all of this kind.
+                _ => PausedBy::Exocamp(why),
             }),
             typical_call: row
                 .get::<_, Option<i64>>(8)?
@@ -289,13 +307,18 @@ mod tests {
                     set_state(tx, id, state, now)?;
                     assert_eq!(get(tx, id)?.state, state);
                 }
-                let why = PausedBy::Exocamp("no balance".into());
-                pause(tx, id, &why, now)?;
-                let paused = find(tx, "LEADS")?.unwrap();
-                assert_eq!(
-                    (paused.state, paused.paused_by),
-                    (CampaignState::Paused, Some(why))
-                );
+                for why in [
+                    PausedBy::Quality("the canary: 4 of 4 calls failed".into()),
+                    PausedBy::Exocamp("no balance".into()),
+                    PausedBy::Person,
+                ] {
+                    pause(tx, id, &why, now)?;
+                    let paused = find(tx, "LEADS")?.unwrap();
+                    assert_eq!(
+                        (paused.state, paused.paused_by),
+                        (CampaignState::Paused, Some(why))
+                    );
+                }
                 assert!(
                     set_state(tx, id, CampaignState::Paused, now).is_err(),
                     "a pause without a cause is refused"

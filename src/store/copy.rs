@@ -107,7 +107,7 @@ fn copy_do_not_call(from: &Tx<'_>, to: &Tx<'_>, campaign: CampaignId) -> Result<
 pub fn set_aside(tx: &Tx<'_>, earlier: CampaignId, now: Timestamp) -> Result<()> {
     tx.0.execute(
         "UPDATE campaign SET name = 'rehearsal ' || id, state = 'cancelled', current_run = NULL,
-                paused_by = NULL, paused_why = NULL
+                paused_by = NULL, paused_why = NULL, paused_over = NULL
          WHERE id = ?1",
         [earlier.get()],
     )?;

@@ -82,13 +82,13 @@ pub fn recover(
 pub fn campaign_is_running(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) -> Result<()> {
     if matches!(
         campaigns::get(tx, campaign)?.paused_by,
-        Some(PausedBy::Exocamp(_))
+        Some(PausedBy::Exocamp(_) | PausedBy::Quality(_))
     ) {
         // Calls that ended after the pause would tell of what has been mended since.
         quality::count_anew(tx, campaign)?;
     }
     let changed = tx.0.execute(
-        "UPDATE campaign SET state = 'running', paused_by = NULL, paused_why = NULL, paused_at = NULL,
+        "UPDATE campaign SET state = 'running', paused_by = NULL, paused_why = NULL, paused_over = NULL, paused_at = NULL,
                 started_at = coalesce(started_at, ?2), finished_at = NULL
          WHERE id = ?1 AND paused_by IS NOT 'person' AND state <> 'cancelled'",
         params![campaign.get(), to_ms(now)],

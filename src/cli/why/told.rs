@@ -198,7 +198,7 @@ fn due(chapter: &Chapter, name: &str, now: Timestamp) -> String {
 fn kept_back(chapter: &Chapter) -> String {
     match (&chapter.campaign.paused_by, chapter.campaign.state) {
         (Some(PausedBy::Person), _) => " But a person has paused the campaign.".to_owned(),
-        (Some(PausedBy::Exocamp(why)), _) => {
+        (Some(PausedBy::Exocamp(why) | PausedBy::Quality(why)), _) => {
             format!(" But exocamp has paused the campaign: {}.", harmless(why))
         }
         (None, CampaignState::Cancelled) => " But the campaign was cancelled.".to_owned(),

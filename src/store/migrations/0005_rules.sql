@@ -114,6 +114,9 @@ CREATE TABLE quality (
     canary_passed INTEGER
 ) STRICT;
 
+-- What a pause of our own is about: the provider's troubles end by themselves, what comes of calls a person has to see.
+ALTER TABLE campaign ADD COLUMN paused_over TEXT CHECK (paused_over IN ('provider', 'quality'));
+
 -- Every hand on the tiller: pause, resume, cancel, retry and what overrode a rule. Settings have their own table. Only
 -- ever added to.
 CREATE TABLE steering (

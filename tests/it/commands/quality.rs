@@ -1,6 +1,9 @@
 //! The canary and short calls through the front door.
 
+use exocamp::domain::campaign::Setting;
+
 use crate::support::binary::{FAST, Folder};
+use crate::support::canary;
 use crate::support::exotel::{Exotel, rung_once};
 
 #[test]
@@ -104,4 +107,31 @@ fn short_calls_pause_a_campaign_or_are_only_told() {
     ));
     let told = told.exits(0);
     assert_eq!(told.stderr.matches(said).count(), 1, "{}", told.stderr);
+}
+
+#[test]
+fn a_run_for_all_campaigns_does_not_take_up_one_whose_canary_has_failed() {
+    let exotel = Exotel::with_credentials("--hold 50ms --mix failed=1");
+    let mut folder = Folder::calling(&exotel);
+    folder.import_people("leads", 12);
+    for (key, value) in [
+        (Setting::Hours, "00:00-24:00"),
+        (Setting::Rate, "max"),
+        (Setting::Canary, "4"),
+    ] {
+        folder.remember("leads", key, value);
+    }
+    // The provider's trouble ends by itself.
+    folder.set("EXOTEL_AUTH_TOKEN", "another");
+    folder.run("-q run").exits(5);
+    folder.set("EXOTEL_AUTH_TOKEN", canary::TOKEN);
+    let said = folder.run("-q run").exits(3).stderr;
+    assert!(said.contains("4 of 4 calls failed"), "{said}");
+    assert_eq!(exotel.ledger().len(), 4);
+
+    let ran = folder.run("-q run").exits(3);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    assert_eq!(exotel.ledger().len(), 4);
+    folder.run("-q start leads").exits(3);
+    assert_eq!(exotel.ledger().len(), 8);
 }

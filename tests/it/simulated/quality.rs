@@ -25,7 +25,7 @@ fn because(world: &World, run: usize) -> StoppedBecause {
 /// Returns why exocamp has paused the campaign.
 fn paused_for(world: &mut World, campaign: CampaignId) -> String {
     match world.state(campaign).paused_by {
-        Some(PausedBy::Exocamp(why)) => why,
+        Some(PausedBy::Quality(why)) => why,
         other => panic!("{other:?}"),
     }
 }
