@@ -11,11 +11,12 @@ use super::failure::{Exit, Failure};
 use super::start::{self, Decider, Played, Prepared};
 use super::view::{SummaryView, clock_time, typed_name};
 use super::workspace::Workspace;
-use crate::domain::campaign::CampaignState;
+use crate::domain::campaign::{CampaignState, Policy};
+use crate::domain::cost;
 use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign, PausedBy};
 use crate::store::schedules::{self, Outcome, Schedule};
-use crate::store::{Result as Stored, Store, Tx, candidates, contacts, doubts, lock};
+use crate::store::{Result as Stored, Store, Tx, candidates, contacts, costs, doubts, lock, looks};
 use crate::ui::Format;
 
 pub(super) fn run(workspace: &Workspace, args: &args::Run) -> Result<Exit, Failure> {
@@ -148,6 +149,12 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
             None | Some(Outcome::Started | Outcome::Replaced) => {}
         }
     }
+    // The run that has used it up has said so; what may become cheaper is asked about once it is due.
+    let may_become_cheaper =
+        counts.initiated > 0 || looks || looks::is_price_due(tx, campaign.id, now)?;
+    if !may_become_cheaper && affordable(tx, campaign, &policy)? == 0 {
+        return Ok(Standing::HeldBack);
+    }
     let is_due = counts.initiated > 0
         || contacts::next_due_at(tx, campaign.id)?.is_some_and(|due| due <= now);
     let is_open = policy.calendar().is_open(now);
@@ -156,6 +163,13 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
     } else {
         Standing::HeldBack
     })
+}
+
+/// Returns how many calls the campaign's budget can bear, at their worst.
+fn affordable(tx: &Tx<'_>, campaign: &Campaign, policy: &Policy) -> Stored<u64> {
+    let worst = cost::worst_case(policy.tariff, policy.talk_limit);
+    let spent = costs::spent(tx, campaign.id)?;
+    Ok(cost::affordable(policy.budget, spent, worst))
 }
 
 /// Skips whoever cannot be called any more. What else is open in the campaign is left to the next `run`.

@@ -2,6 +2,7 @@
 
 use crate::support::binary::{FAST, Folder};
 use crate::support::exotel::{Exotel, rung_once};
+use crate::support::wiretap::Wiretap;
 
 #[test]
 fn a_budget_stops_a_campaign_and_more_of_it_lets_it_go_on() {
@@ -74,6 +75,38 @@ fn a_tariff_that_is_said_later_counts_for_the_calls_before_it_as_well() {
         .json();
     assert_eq!(more["stopped_because"], "budget");
     assert_eq!(exotel.ledger().len(), 5);
+}
+
+#[test]
+fn a_run_for_all_campaigns_leaves_one_alone_whose_budget_is_used_up_until_there_is_more() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let wire = Wiretap::before(&exotel);
+    let mut folder = Folder::calling(&exotel);
+    folder.import_people("leads", 9);
+    let line = format!("start leads {FAST} --tariff 0.60/min --talk-limit 1m --budget 3");
+    folder.run(&line).exits(3);
+    assert_eq!(exotel.ledger().len(), 5);
+
+    folder.set("EXOTEL_API_BASE", wire.base());
+    // As it is once all prices are known, or asked for in vain.
+    let prices = |due: &str| {
+        let sql = format!("UPDATE attempt SET price_due_at = {due}");
+        assert_eq!(folder.database().execute(&sql, []).unwrap(), 5);
+    };
+    prices("NULL");
+    let ran = folder.run("-q run").exits(3);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    assert!(wire.requests().is_empty(), "{:?}", wire.requests());
+
+    // A price may turn out to be lower than was reckoned.
+    prices("0");
+    folder.run("-q run").exits(3);
+    assert!(!wire.requests().is_empty());
+
+    prices("NULL");
+    folder.run("set leads budget=none").exits(0);
+    folder.run("-q run").exits(0);
+    assert_eq!(rung_once(&exotel.ledger()).len(), 9);
 }
 
 #[test]
