@@ -264,6 +264,44 @@ pub(super) fn expire(
     Ok(())
 }
 
+/// Finishes a campaign that has nobody left, whoever has seen to that. One that runs is left to its run.
+pub(super) fn finish(
+    workspace: &Workspace,
+    store: &mut Store,
+    campaign: &Campaign,
+) -> Result<(), Failure> {
+    if matches!(
+        campaign.state,
+        CampaignState::Completed | CampaignState::Cancelled
+    ) {
+        return Ok(());
+    }
+    let _lock = match take_lock(workspace, store, campaign) {
+        Err(failure) if failure.exit() == Exit::AlreadyRunning => return Ok(()),
+        lock => lock?,
+    };
+    finish_locked(workspace, store, campaign)
+}
+
+/// The same for whoever holds the campaign's lock. A pause ends: there is nobody to be kept from being called.
+pub(super) fn finish_locked(
+    workspace: &Workspace,
+    store: &mut Store,
+    campaign: &Campaign,
+) -> Result<(), Failure> {
+    let (id, now) = (campaign.id, workspace.clock.wall());
+    store.write(|tx| -> Result<_, Failure> {
+        // Somebody may have imported more, or cancelled it.
+        let counts = contacts::counts(tx, id)?;
+        let is_done = counts.pending + counts.initiated + counts.held == 0;
+        let state = campaigns::get(tx, id)?.state;
+        if is_done && !matches!(state, CampaignState::Completed | CampaignState::Cancelled) {
+            campaigns::set_state(tx, id, CampaignState::Completed, now)?;
+        }
+        Ok(())
+    })
+}
+
 /// Returns where the provider shall report the ends of calls, if that is configured; looking is enough without.
 fn callbacks(workspace: &Workspace) -> Result<Option<Callbacks>, Failure> {
     let Some(text) = workspace.config.text("EXOCAMP_CALLBACK_URL") else {

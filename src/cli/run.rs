@@ -34,9 +34,12 @@ pub(super) fn run(workspace: &Workspace, args: &args::Run) -> Result<Exit, Failu
             Standing::Due => due.push(campaign),
             Standing::Nothing => {}
             Standing::HeldBack => exit = worse(exit, Exit::Stopped),
-            Standing::Ended => {
-                let expired = expire(workspace, &mut store, &campaign);
-                let told = expired.err().map(|why| tell(workspace, &campaign, why));
+            Standing::Finished | Standing::Ended => {
+                let settled = match standing {
+                    Standing::Finished => conduct::finish(workspace, &mut store, &campaign),
+                    _ => expire(workspace, &mut store, &campaign),
+                };
+                let told = settled.err().map(|why| tell(workspace, &campaign, why));
                 exit = worse(exit, told.unwrap_or(Exit::Done));
             }
             Standing::TooLate(schedule) => {
@@ -81,6 +84,8 @@ enum Standing {
     Due,
     /// Nothing is left, somebody is at it already, or it is not ours.
     Nothing,
+    /// Nobody is left, and nobody has noticed: the last were taken out by somebody.
+    Finished,
     /// There is somebody to call, and something keeps them waiting.
     HeldBack,
     /// There is somebody to call, and no opening left before the campaign's end.
@@ -122,11 +127,13 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
     let looks_at = [next_look, next_question].into_iter().flatten().min();
     let looks = counts.held > 0 && looks_at.is_some_and(|at| at <= now);
     if counts.pending + counts.initiated == 0 {
-        // Looking for lost calls rings nobody, at any hour.
-        return Ok(if looks {
-            Standing::Due
-        } else {
-            Standing::Nothing
+        let is_noticed = campaign.state == CampaignState::Completed || counts.total() == 0;
+        return Ok(match counts.held {
+            0 if is_noticed => Standing::Nothing,
+            0 => Standing::Finished,
+            // Looking for lost calls rings nobody, at any hour.
+            _ if looks => Standing::Due,
+            _ => Standing::Nothing,
         });
     }
     let policy = campaigns::policy(tx, campaign.id)?;

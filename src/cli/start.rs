@@ -154,6 +154,9 @@ pub(super) fn prepare(
         );
     }
     if let Some(because) = before.nothing_left() {
+        if because == StoppedBecause::Finished {
+            conduct::finish(workspace, &mut store, &before.campaign)?;
+        }
         return stop_before_calling(workspace, &mut store, &before.campaign, because);
     }
     let lock = match conduct::take_lock(workspace, &mut store, &before.campaign) {
@@ -184,6 +187,9 @@ pub(super) fn prepare(
         case
     };
     if let Some(because) = case.nothing_left() {
+        if because == StoppedBecause::Finished {
+            conduct::finish_locked(workspace, &mut store, &case.campaign)?;
+        }
         return stop_before_calling(workspace, &mut store, &case.campaign, because);
     }
     let Case {

@@ -262,6 +262,35 @@ fn a_pause_that_comes_while_the_provider_is_greeted_is_kept() {
 }
 
 #[test]
+fn a_campaign_whose_last_people_asked_not_to_be_called_is_completed_by_whoever_comes_next() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let wire = Wiretap::before(&exotel);
+    let mut folder = Folder::calling(&exotel);
+    for campaign in ["begun", "new"] {
+        folder.import_people(campaign, 2);
+    }
+    folder
+        .run(&format!("start begun {FAST} --max-calls 1"))
+        .exits(3);
+    folder.pause("begun");
+    for ending in 0..2 {
+        folder.run(&format!("dnd add {}", number(ending))).exits(0);
+    }
+    assert_eq!(folder.status("begun")["status"], "paused");
+    folder.set("EXOTEL_API_BASE", wire.base());
+    let summary = folder.run("start begun --format json").exits(0).json();
+    assert_eq!(summary["stopped_because"], "finished");
+    assert_eq!(summary["status"], "completed");
+    assert!(summary["finished_at"].is_string());
+
+    assert_eq!(folder.status("new")["status"], "stopped");
+    let ran = folder.run("-q run").exits(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    assert_eq!(folder.status("new")["status"], "completed");
+    assert!(wire.requests().is_empty(), "{:?}", wire.requests());
+}
+
+#[test]
 fn a_run_that_waits_for_the_hours_calls_nobody_before_they_open() {
     let exotel = Exotel::start("");
     let wire = Wiretap::before(&exotel);
