@@ -8,7 +8,7 @@ use exocamp::sandbox::Script;
 use exocamp::store::campaigns::{self, CampaignId, PausedBy};
 use jiff::SignedDuration;
 
-use crate::support::world::{Cut, Stopped, World};
+use crate::support::world::{Cut, Network, Stopped, World};
 
 fn phones(mix: &str, hold: &str) -> Script {
     Script {
@@ -199,8 +199,8 @@ fn short_calls_pause_a_campaign_until_the_next_start() {
     }
 }
 
-#[test]
-fn a_clock_that_is_set_while_a_campaign_is_paused_for_short_calls_does_not_take_it_up_again() {
+/// Returns a world in which a campaign has just been paused for short calls, and its run still follows others.
+fn paused_with_calls_under_way() -> (World, CampaignId, usize) {
     let mut world = World::new("2026-03-02 10:00", phones("completed=1", "1s..6s"));
     world.account_lines = 50;
     let settings = [
@@ -213,13 +213,29 @@ fn a_clock_that_is_set_while_a_campaign_is_paused_for_short_calls_does_not_take_
     while world.state(campaign).state != CampaignState::Paused {
         world.run_for(Duration::from_millis(100));
     }
+    assert!(!world.is_over(run));
+    (world, campaign, run)
+}
+
+#[test]
+fn a_clock_that_is_set_while_a_campaign_is_paused_for_short_calls_does_not_take_it_up_again() {
+    let (mut world, campaign, run) = paused_with_calls_under_way();
     let (paused, calls) = (world.state(campaign), world.posts.len());
-    assert!(!world.is_over(run), "calls are still followed");
     world.set_wall_clock(SignedDuration::from_secs(60));
     world.run();
     assert_eq!(because(&world, run), StoppedBecause::Paused);
     assert_eq!(world.state(campaign).paused_by, paused.paused_by);
     assert_eq!(world.posts.len(), calls);
+}
+
+#[test]
+fn trouble_with_the_provider_does_not_hide_that_a_campaign_is_paused_for_short_calls() {
+    let (mut world, campaign, run) = paused_with_calls_under_way();
+    let why = paused_for(&mut world, campaign);
+    world.network = Network::WrongToken;
+    world.run();
+    assert_eq!(because(&world, run), StoppedBecause::Provider);
+    assert_eq!(paused_for(&mut world, campaign), why);
 }
 
 #[test]
