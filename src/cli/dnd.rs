@@ -3,10 +3,10 @@
 //! Anybody in the workspace may put a number on it: who asks not to be called need not find the right person first. What
 //! is on it is effective when the command returns. Taking a number off is a decision, with who, when and why.
 
+mod leaving;
 mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,16 +15,16 @@ use super::args;
 use super::failure::{Exit, Failure};
 use super::import::{self, Counted};
 use super::status::parse_number;
-use super::steer::WAITS_FOR_CALLS;
 use super::view::{counted, typed_name};
 use super::workspace::Workspace;
 use crate::domain::phone::PhoneNumber;
 use crate::import::Options;
 use crate::store::do_not_call::{self, Entry, Removed, Source};
 use crate::store::forget::Recogniser;
-use crate::store::{Store, StoreError, Tx, lock, permission};
+use crate::store::{StoreError, Tx};
 use crate::ui::Format;
 
+pub(super) use self::leaving::{say_what_was_under_way, wait_for_calls};
 pub(super) use self::shown::refuse_listed;
 
 pub(super) fn run(workspace: &Workspace, args: &args::Dnd) -> Result<Exit, Failure> {
@@ -134,33 +134,15 @@ fn add(workspace: &Workspace, args: &args::DndAdd) -> Result<Exit, Failure> {
         }
         Ok(view)
     })?;
-    wait_for_calls(workspace, &mut store, &numbers)?;
+    let numbers = numbers.into_iter().collect();
+    let open_posts = wait_for_calls(workspace, &mut store, &numbers)?;
     if workspace.ui.format == Format::Json {
         workspace.ui.json(&view)?;
     } else if !workspace.ui.quiet {
         say(workspace, &view.in_words())?;
     }
+    say_what_was_under_way(workspace, open_posts);
     Ok(Exit::Done)
-}
-
-/// Waits until no call to these numbers is about to leave, so that none begins once the command has returned.
-///
-/// A call that has not left by now finds its permission withdrawn; only a run that is alive has such calls.
-fn wait_for_calls(
-    workspace: &Workspace,
-    store: &mut Store,
-    numbers: &[PhoneNumber],
-) -> Result<(), Failure> {
-    let until = workspace.clock.since_boot() + WAITS_FOR_CALLS;
-    for number in numbers {
-        while let Some(campaign) = store.read(|tx| permission::campaign_calling(tx, *number))?
-            && lock::is_held(&workspace.database(), campaign).is_some()
-            && workspace.clock.since_boot() < until
-        {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-    Ok(())
 }
 
 /// What an import into the list came to; rows = added + already listed + forgotten + rejected.
@@ -209,6 +191,9 @@ fn import(workspace: &Workspace, args: &args::DndImport) -> Result<Exit, Failure
         }
         Ok(view)
     })?;
+    let rows = files.iter().flat_map(|(_, rows)| rows);
+    let numbers = rows.map(|row| row.number).collect();
+    let open_posts = wait_for_calls(workspace, &mut store, &numbers)?;
     let Counted {
         files,
         rows,
@@ -236,6 +221,7 @@ fn import(workspace: &Workspace, args: &args::DndImport) -> Result<Exit, Failure
         }
         say(workspace, &line)?;
     }
+    say_what_was_under_way(workspace, open_posts);
     Ok(Exit::Done)
 }
 

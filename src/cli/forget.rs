@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args;
+use super::dnd;
 use super::failure::{Exit, Failure};
 use super::status::parse_number;
 use super::view::{clock_time, counted, shown_time, typed_name};
@@ -32,6 +33,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Forget) -> Result<Exit, Fa
     store.overwrite_what_is_deleted()?;
     let database = workspace.database();
     let outcome = store.write(|tx| forget::forget(tx, &database, number, by, now))?;
+    let open_posts = dnd::wait_for_calls(workspace, &mut store, &BTreeSet::from([number]))?;
     let mut is_purged = purge(workspace, &mut store);
     let copy = workspace.sandbox_database();
     if !workspace.ui.sandbox && copy.exists() {
@@ -41,6 +43,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Forget) -> Result<Exit, Fa
         is_purged &= purge(workspace, &mut copy);
     }
     show(workspace, &outcome, is_purged, now)?;
+    dnd::say_what_was_under_way(workspace, open_posts);
     Ok(Exit::Done)
 }
 

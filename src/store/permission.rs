@@ -4,11 +4,11 @@
 //! back. In between another process may have paused the campaign or put the person on the do-not-call list. This reads
 //! a few rows by their keys, on a connection of its own: readers wait for nobody.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 
 use super::attempts::AttemptId;
 use super::campaigns::CampaignId;
-use super::doubts::digits;
+use super::contacts::number_of;
 use super::{Result, Tx};
 use crate::domain::phone::PhoneNumber;
 
@@ -44,19 +44,24 @@ pub fn unanswered(tx: &Tx<'_>, campaign: CampaignId) -> Result<u64> {
     Ok(count.unsigned_abs())
 }
 
-/// Returns the campaign that has permitted a call to this number which is not answered, if one has.
+/// Returns the permitted calls to people on the do-not-call list that are not answered: of which campaign, and to whom.
+///
+/// One question for however many people have just been put on it: it goes along what is live, which is little.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn campaign_calling(tx: &Tx<'_>, number: PhoneNumber) -> Result<Option<CampaignId>> {
+pub fn unanswered_to_listed(tx: &Tx<'_>) -> Result<Vec<(CampaignId, PhoneNumber)>> {
     let mut statement = tx.0.prepare_cached(
-        "SELECT campaign_id FROM attempt JOIN person ON person.id = person_id
-         WHERE number = ?1 AND state = 'intent' AND live = 1",
+        "SELECT campaign_id, number FROM attempt JOIN person ON person.id = person_id
+         WHERE live = 1 AND state = 'intent'
+           AND EXISTS (SELECT 1 FROM do_not_call WHERE do_not_call.person_id = attempt.person_id)",
     )?;
-    let id: Option<i64> = statement
-        .query_row([digits(number)], |row| row.get(0))
-        .optional()?;
-    Ok(id.map(CampaignId::from))
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+    rows.map(|row| {
+        let (campaign, number) = row?;
+        Ok((CampaignId::from(campaign), number_of(number)?))
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -75,7 +80,8 @@ mod tests {
     /// Something that happens between the permission and the call.
     type Meanwhile = fn(&Tx<'_>, CampaignId) -> Result<()>;
 
-    fn after(meanwhile: Meanwhile) -> (bool, u64) {
+    /// What is seen of the one permitted call: whether it may leave, how many there are, and how many to listed people.
+    fn after(meanwhile: Meanwhile) -> (bool, u64, usize) {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open_or_create(&folder.path().join("exocamp.db")).unwrap();
         let mut eyes = store.open_beside().unwrap();
@@ -111,14 +117,19 @@ mod tests {
         let (id, attempt) = permitted.unwrap();
         assert!(eyes.read(|tx| stands(tx, attempt)).unwrap());
         store.write(|tx| meanwhile(tx, id)).unwrap();
-        eyes.read(|tx| Ok((stands(tx, attempt)?, unanswered(tx, id)?)))
-            .unwrap()
+        eyes.read(|tx| {
+            let listed = unanswered_to_listed(tx)?;
+            let number = "9876500001".parse().unwrap();
+            assert!(listed.iter().all(|open| *open == (id, number)));
+            Ok((stands(tx, attempt)?, unanswered(tx, id)?, listed.len()))
+        })
+        .unwrap()
     }
 
     #[test]
     fn whatever_forbids_calls_withdraws_a_permission_that_was_given_before() {
         let now = Timestamp::UNIX_EPOCH;
-        assert_eq!(after(|_, _| Ok(())), (true, 1));
+        assert_eq!(after(|_, _| Ok(())), (true, 1, 0));
         let withdrawing: [Meanwhile; 5] = [
             |tx, id| campaigns::pause(tx, id, &PausedBy::Person, Timestamp::UNIX_EPOCH),
             |tx, id| {
@@ -138,17 +149,19 @@ mod tests {
             },
         ];
         for (case, meanwhile) in withdrawing.into_iter().enumerate() {
-            assert_eq!(after(meanwhile), (false, 1), "case {case}");
+            // The last of them alone is an opt-out.
+            let listed = usize::from(case == 4);
+            assert_eq!(after(meanwhile), (false, 1, listed), "case {case}");
         }
         let resumed: Meanwhile = |tx, id| {
             campaigns::pause(tx, id, &PausedBy::Person, Timestamp::UNIX_EPOCH)?;
             campaigns::set_state(tx, id, CampaignState::Running, Timestamp::UNIX_EPOCH)
         };
-        assert_eq!(after(resumed), (true, 1), "{now}");
+        assert_eq!(after(resumed), (true, 1, 0), "{now}");
         let answered: Meanwhile = |tx, _| {
             tx.0.execute("UPDATE attempt SET state = 'not_sent'", [])?;
             Ok(())
         };
-        assert_eq!(after(answered), (false, 0));
+        assert_eq!(after(answered), (false, 0, 0));
     }
 }

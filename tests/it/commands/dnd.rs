@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::binary::{FAST, Folder, number, people};
 use crate::support::exotel::{Exotel, rung_once};
 use crate::support::process::eventually;
+use crate::support::wiretap::Wiretap;
 
 /// Returns the state and the reason of each contact.
 fn states(status: &Value) -> Vec<(&str, Option<&str>)> {
@@ -65,6 +66,40 @@ fn nothing_begins_after_the_command_has_returned_while_a_campaign_runs() {
         (&counts["completed"], &counts["skipped"]),
         (&json!(5), &json!(2))
     );
+}
+
+#[test]
+fn a_call_that_had_left_already_is_waited_for_by_every_way_onto_the_list_and_told_of() {
+    // The first call goes alone; those after it are not answered while this test lasts.
+    let exotel = Exotel::start(
+        "--hold 50ms --mix completed=1 --fate 00=completed --fault slow=100% --slow 25s",
+    );
+    let wire = Wiretap::before(&exotel);
+    let mut folder = Folder::calling(&exotel);
+    folder.set("EXOTEL_API_BASE", wire.base());
+    folder.import_people("leads", 5);
+    folder.write("optouts.csv", &people(2..4));
+    let running = folder.spawn(&format!("start leads {FAST}"));
+    eventually("five calls that have left", || {
+        (wire.posts() == 5).then_some(())
+    });
+    let ran = folder.run("dnd add 9876500001").exits(0);
+    assert_eq!(ran.stderr, "1 call was under way already\n");
+    let ran = folder.run("dnd import optouts.csv").exits(0);
+    assert_eq!(ran.stderr, "2 calls were under way already\n");
+    // Those of others who are on the list are not theirs.
+    let ran = folder.run("dnd add 9876500002 9876500009").exits(0);
+    assert_eq!(ran.stderr, "1 call was under way already\n");
+    let ran = folder.run("forget 9876500004 --yes").exits(0);
+    assert!(
+        ran.stderr.ends_with("1 call was under way already\n"),
+        "{}",
+        ran.stderr
+    );
+    running.kill();
+    // Nobody's call can leave any more, and what became of it is a question for the next run.
+    let ran = folder.run("dnd add 9876500002").exits(0);
+    assert_eq!(ran.stderr, "");
 }
 
 #[test]
