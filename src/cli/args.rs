@@ -472,6 +472,9 @@ pub(super) struct Set {
     /// What to change
     #[arg(value_name = "KEY=VALUE")]
     pub(super) settings: Vec<String>,
+    /// Why a rule is overridden that `exocamp rules` shows as checked; kept with the campaign
+    #[arg(long, value_name = "TEXT", value_parser = a_reason, requires = "settings")]
+    pub(super) because: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -1,4 +1,4 @@
-//! `rules`: the rules of calling that exocamp keeps, with source and date; and what `start` has to heed of them.
+//! `rules`: the rules of calling that exocamp keeps, with source and date; and what `start` and `set` have to heed of them.
 //!
 //! Hours, caps and the do-not-call list are kept by every turn of a run, and nothing overrides them. What is left to
 //! check before it is from whose numbers people are called: [`check_caller_ids`].
@@ -12,7 +12,7 @@ use super::workspace::Workspace;
 use crate::domain::campaign::Policy;
 use crate::domain::purpose::Purpose;
 use crate::domain::rules::{Hold, IN_FORCE, Rule, against_caller_ids};
-use crate::store::Store;
+use crate::store::Tx;
 use crate::store::campaigns::Campaign;
 use crate::store::steering::{self, Steering};
 use crate::ui::results_width;
@@ -133,9 +133,10 @@ fn block(rule: &Rule) -> String {
     ])
 }
 
-/// A start whose caller ids are to be checked.
+/// A start, or a change, whose caller ids are to be checked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Intended<'a> {
+    pub(super) typed: Typed,
     pub(super) campaign: &'a Campaign,
     /// How its people were called so far.
     pub(super) before: &'a Policy,
@@ -143,6 +144,28 @@ pub(super) struct Intended<'a> {
     pub(super) policy: &'a Policy,
     /// Why a rule is overridden.
     pub(super) because: Option<&'a str>,
+}
+
+/// How purpose and ExoPhones are typed where they are checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Typed {
+    /// As `start` takes them.
+    Flags,
+    /// As `set` takes them.
+    Keys,
+}
+
+impl Typed {
+    fn hint(self) -> String {
+        let (caller_id, purpose) = match self {
+            Self::Flags => ("--caller-id", "--purpose"),
+            Self::Keys => ("caller-id=NUMBER", "purpose=WORD"),
+        };
+        format!(
+            "show another ExoPhone with `{caller_id}`, declare another purpose with `{purpose}` if it is another, or say \
+             why with `--because TEXT`, which is kept"
+        )
+    }
 }
 
 /// What is kept of a rule that was overridden: `override`.
@@ -154,7 +177,7 @@ const OVERRIDE: &str = "override";
 /// An override goes on for as long as purpose and ExoPhones stay what they were, so that cron need not repeat it.
 pub(super) fn check_caller_ids(
     workspace: &Workspace,
-    store: &mut Store,
+    tx: &Tx<'_>,
     start: Intended<'_>,
 ) -> Result<Option<Steering>, Failure> {
     let purpose = start.policy.purpose;
@@ -185,7 +208,7 @@ pub(super) fn check_caller_ids(
     if kept.because.is_some() {
         return Ok(Some(kept));
     }
-    let earlier = store.read(|tx| steering::of_campaign(tx, start.campaign.id))?;
+    let earlier = steering::of_campaign(tx, start.campaign.id)?;
     let same = |earlier: &Steering| earlier.what == OVERRIDE && earlier.detail == kept.detail;
     if earlier.iter().any(same) {
         return Ok(None);
@@ -193,11 +216,24 @@ pub(super) fn check_caller_ids(
     let name = &start.campaign.name;
     let broken = format!("{} (rule `{}`, {})", rule.says, rule.id, rule.source);
     Err(Failure::new(Exit::Usage, broken)
-        .context(format!("campaign `{name}` may not call for the purpose `{purpose}` from {shown}"))
-        .hint(
-            "show another ExoPhone with `--caller-id`, declare another `--purpose` if it is another, or say why with \
-             `--because TEXT`, which is kept",
+        .context(format!(
+            "campaign `{name}` may not call for the purpose `{purpose}` from {shown}"
         ))
+        .hint(start.typed.hint()))
+}
+
+/// The same for a change of a campaign, whose other settings are no matter of these rules.
+pub(super) fn check_changed_caller_ids(
+    workspace: &Workspace,
+    tx: &Tx<'_>,
+    change: Intended<'_>,
+) -> Result<Option<Steering>, Failure> {
+    let Intended { before, policy, .. } = change;
+    if before.purpose == policy.purpose && before.caller_ids == policy.caller_ids {
+        return Ok(unneeded(workspace, change));
+    }
+    check_caller_ids(workspace, tx, change)
+        .map_err(|failure| failure.context("nothing was changed"))
 }
 
 /// Returns whether this is the first start with this purpose or these ExoPhones, the purpose being one that was declared.

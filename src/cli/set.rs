@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::args;
 use super::failure::{Exit, Failure};
 use super::list;
+use super::rules::{self, Intended, Typed};
 use super::settings::resolve;
 use super::steer::say;
 use super::view::{clock_time, shown_time};
@@ -12,6 +13,7 @@ use super::workspace::{Workspace, read};
 use crate::domain::campaign::{CampaignState, Policy, Setting, SettingError};
 use crate::store::campaigns::{self, Campaign};
 use crate::store::settings::{self, Changed, InForce};
+use crate::store::steering;
 use crate::ui::Format;
 use crate::ui::table::{self, Column};
 
@@ -62,7 +64,22 @@ pub(super) fn run(workspace: &Workspace, args: &args::Set) -> Result<Exit, Failu
             let message = format!("campaign `{}` was cancelled", campaign.name);
             return Err(Failure::new(Exit::Usage, message));
         }
-        check(campaigns::policy(tx, campaign.id)?, &typed)?;
+        let before = campaigns::policy(tx, campaign.id)?;
+        let after = check(before.clone(), &typed)?;
+        // As `start` does: whoever changes a run that goes on goes round none of its rules.
+        if !workspace.ui.sandbox {
+            let change = Intended {
+                typed: Typed::Keys,
+                campaign: &campaign,
+                before: &before,
+                policy: &after,
+                because: args.because.as_deref(),
+            };
+            let overridden = rules::check_changed_caller_ids(workspace, tx, change)?;
+            if let Some(overridden) = overridden {
+                steering::record(tx, campaign.id, &overridden)?;
+            }
+        }
         let changed = settings::change(tx, campaign.id, &typed, workspace.owner(), &now)?;
         Ok((campaign, changed))
     })?;
@@ -88,13 +105,16 @@ fn typed(workspace: &Workspace, text: &str) -> Result<(Setting, String), Failure
     Ok((key, value))
 }
 
-/// Refuses settings that make no sense together with those that are remembered; none is changed then.
-fn check(mut policy: Policy, typed: &[(Setting, String)]) -> Result<(), Failure> {
+/// Returns what is in force with these settings, unless they make no sense together with those that are remembered; none
+/// is changed then.
+fn check(mut policy: Policy, typed: &[(Setting, String)]) -> Result<Policy, Failure> {
     let set = typed
         .iter()
         .try_for_each(|(key, value)| policy.set(*key, value));
-    set.and_then(|()| policy.check())
-        .map_err(|error| Failure::new(Exit::Usage, error.to_string()).hint("nothing was changed"))
+    set.and_then(|()| policy.check()).map_err(|error| {
+        Failure::new(Exit::Usage, error.to_string()).hint("nothing was changed")
+    })?;
+    Ok(policy)
 }
 
 fn show(

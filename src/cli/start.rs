@@ -10,7 +10,7 @@ use super::failure::{Exit, Failure};
 use super::moment;
 use super::plan;
 use super::provider::{self, Provider};
-use super::rules::{self, Intended};
+use super::rules::{self, Intended, Typed};
 use super::settings;
 use super::view::{clock_time, shown_caller_id, typed_name};
 use super::workspace::{Workspace, read};
@@ -223,12 +223,15 @@ pub(super) fn prepare(
         None
     } else {
         let intended = Intended {
+            typed: Typed::Flags,
             campaign: &campaign,
             before: &policy_before,
             policy: &policy,
             because: args.because.as_deref(),
         };
-        rules::check_caller_ids(workspace, &mut store, intended)?
+        read(&mut store, |tx| {
+            rules::check_caller_ids(workspace, tx, intended)
+        })?
     };
     if !calendar.is_open(now) && !wait && !only_looks {
         if let Some(opening) = calendar.next_opening(now) {

@@ -172,3 +172,71 @@ fn a_number_outside_the_1600_series_is_warned_of_once() {
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     assert!(overridden(&folder).is_empty());
 }
+
+#[test]
+fn nobody_goes_round_the_series_by_changing_a_campaign_while_it_runs() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1");
+    let folder = Folder::calling(&exotel);
+    folder.import_people("leads", 3);
+    let running = folder.spawn("start leads --rate 1/min --allowance max --hours 00:00-24:00");
+    exotel.has_accepted(1);
+    let in_force = || folder.run("set leads --format csv").exits(0).stdout;
+    let before = in_force();
+    let to_another = format!("set leads lines=5 caller-id={PROMOTIONAL}");
+    let ran = folder.run(&to_another).exits(2);
+    insta::assert_snapshot!(ran.stderr, @"
+    error: nothing was changed
+      caused by: campaign `leads` may not call for the purpose `service` from 01409876500
+      caused by: the 140 series is for promotional calls; others do not come from it (rule `service-series`, TRAI, TCCCPR 2018)
+    hint: show another ExoPhone with `caller-id=NUMBER`, declare another purpose with `purpose=WORD` if it is another, or say why with `--because TEXT`, which is kept
+    ");
+    let ran = folder
+        .run("set leads hours=09:00-21:00 purpose=promotional")
+        .exits(2);
+    for said in [
+        "nothing was changed",
+        "may not call for the purpose `promotional` from 08098765000",
+        "rule `promotional-series`",
+    ] {
+        assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+    }
+    assert_eq!(in_force(), before);
+    folder.run(&format!("{to_another} --because")).exits(2);
+    folder.run("set leads --because nothing-is-set").exits(2);
+    assert!(overridden(&folder).is_empty());
+
+    // What is none of the rule's business is changed as ever, and needs no reason.
+    let ran = folder.run("set leads lines=4 --because of-that").exits(0);
+    assert!(
+        ran.stderr.contains("has nothing to override"),
+        "{}",
+        ran.stderr
+    );
+    folder
+        .run(&format!("{to_another} --because agreed-with-the-operator"))
+        .exits(0);
+    let kept = (
+        "asha".to_owned(),
+        "service-series for service from 01409876500".to_owned(),
+        "agreed-with-the-operator".to_owned(),
+    );
+    assert_eq!(overridden(&folder), [kept]);
+    folder.run("set leads rate=max").exits(0);
+    running.end().exits(0);
+    let shown: Vec<_> = exotel
+        .ledger()
+        .into_iter()
+        .map(|call| call.caller_id)
+        .collect();
+    assert_eq!(shown.len(), 3);
+    assert!(shown[1].ends_with(PROMOTIONAL), "{shown:?}");
+
+    // Purpose and series that go together need no reason.
+    let ran = folder
+        .run(&format!(
+            "set leads hours=09:00-21:00 purpose=promotional caller-id={ANOTHER_PROMOTIONAL}"
+        ))
+        .exits(0);
+    assert_eq!(ran.stderr, "");
+    assert_eq!(overridden(&folder).len(), 1);
+}
