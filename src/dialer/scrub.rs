@@ -207,9 +207,7 @@ pub(super) fn scrubbed(
         Ok(dnd) => {
             scene.run.in_a_row.look_ups_have_succeeded();
             scene.run.questions.set(number, None);
-            // Whom the provider has nothing to say of is not registered: the call will show whether it may be placed.
-            let dnd = dnd.unwrap_or(Dnd::NotRegistered);
-            scrubs::remember(scene.tx, number, dnd, asked_at)
+            scrubs::remember(scene.tx, number, *dnd, asked_at)
         }
         Err(failure) => {
             let again_at = scene.now.since_boot + AGAIN_AFTER;

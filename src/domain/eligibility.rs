@@ -56,6 +56,12 @@ pub enum Dnd {
 /// A mark is good for so long, to the millisecond; then the provider is asked again.
 pub const MARK_IS_GOOD_FOR: SignedDuration = WEEK;
 
+/// An answer without a mark is good for so long.
+///
+/// It lets a call through, and its retries of the same day. It is no word about the number though: a register that does
+/// not answer for the number today may tomorrow, so that it must not stand for a week.
+pub const NO_MARK_IS_GOOD_FOR: SignedDuration = DAY;
+
 /// Whether nobody is called before the provider has said that the number is not registered as do-not-disturb.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scrubbing {

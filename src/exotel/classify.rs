@@ -186,7 +186,9 @@ pub(super) fn classify_call(
 
 /// Reads what is known of a number: its do-not-disturb mark, or `None` where the answer has none.
 ///
-/// A number that Exotel does not know, or takes for none, has no mark: what it thinks of it the call will show.
+/// A number that Exotel says it does not know, or takes for none, has no mark: what it thinks of it the call will show.
+/// It has to say so in so many words: a bare 404 may be a gateway's, and one about the account is about no number. With
+/// such an answer to everybody, everybody would be called unasked.
 pub(super) fn classify_number(
     received: &Received,
     asked: PhoneNumber,
@@ -202,7 +204,14 @@ pub(super) fn classify_number(
     }
     match judge(received, envelope.exception.as_ref(), tidy) {
         Ok(rejection) if rejection.class == Ndnc => Ok(Some(Dnd::Registered)),
-        Ok(rejection) if rejection.class == BadNumber || rejection.status == 404 => Ok(None),
+        Ok(rejection) if rejection.class == BadNumber => Ok(None),
+        Ok(rejection) if rejection.status == 404 => match &envelope.exception {
+            None => Err(unreadable(received, tidy)),
+            Some(_) if rejection.message.to_lowercase().contains("account") => {
+                Err(LookUpFailure::Refused(rejection))
+            }
+            Some(_) => Ok(None),
+        },
         Ok(rejection) => Err(LookUpFailure::Refused(rejection)),
         Err(Undecided) => Err(unreadable(received, tidy)),
     }

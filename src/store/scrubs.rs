@@ -7,27 +7,34 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::doubts::digits;
 use super::{Result, Tx, at_most_one, to_ms};
-use crate::domain::eligibility::{Dnd, MARK_IS_GOOD_FOR};
+use crate::domain::eligibility::{Dnd, MARK_IS_GOOD_FOR, NO_MARK_IS_GOOD_FOR};
 use crate::domain::phone::PhoneNumber;
 
-/// Remembers what the provider said of a number when it was asked; what it said before is forgotten.
+/// Remembers what the provider said of a number when it was asked, be it that it had no mark; what it said before is
+/// forgotten.
 ///
 /// A number that is not there any more is left out.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn remember(tx: &Tx<'_>, number: PhoneNumber, dnd: Dnd, asked_at: Timestamp) -> Result<()> {
+pub fn remember(
+    tx: &Tx<'_>,
+    number: PhoneNumber,
+    dnd: Option<Dnd>,
+    asked_at: Timestamp,
+) -> Result<()> {
     let mut upsert = tx.0.prepare_cached(
         "INSERT INTO scrub (person_id, asked_at, is_dnd) SELECT id, ?2, ?3 FROM person WHERE number = ?1
          ON CONFLICT (person_id) DO UPDATE SET asked_at = excluded.asked_at, is_dnd = excluded.is_dnd",
     )?;
-    let is_dnd = dnd == Dnd::Registered;
+    let is_dnd = dnd.map(|dnd| dnd == Dnd::Registered);
     let written = upsert.execute(params![digits(number), to_ms(asked_at), is_dnd])?;
     at_most_one("remember a do-not-disturb mark", written)
 }
 
 /// Returns what the provider has said of a number, as long as that is good.
 ///
+/// Whom it has nothing to say of is not registered, for a shorter time: the call will show whether it may be placed.
 /// What it said in the future, by a clock that has been set back since, nobody can tell the age of: it is not good.
 /// The register is India's, so that a number abroad is never registered.
 ///
@@ -39,32 +46,40 @@ pub fn fresh(tx: &Tx<'_>, number: PhoneNumber, now: Timestamp) -> Result<Option<
     }
     let mut statement = tx.0.prepare_cached(
         "SELECT is_dnd FROM scrub JOIN person ON person.id = person_id
-         WHERE number = ?1 AND asked_at BETWEEN ?2 AND ?3",
+         WHERE number = ?1 AND asked_at BETWEEN iif(is_dnd IS NULL, ?3, ?2) AND ?4",
     )?;
-    let oldest = now.saturating_sub(MARK_IS_GOOD_FOR).unwrap_or(now);
-    let is_dnd: Option<bool> = statement
-        .query_row(params![digits(number), to_ms(oldest), to_ms(now)], |row| {
-            row.get(0)
-        })
+    let (marked, unmarked) = oldest(now);
+    let is_dnd: Option<Option<bool>> = statement
+        .query_row(
+            params![digits(number), marked, unmarked, to_ms(now)],
+            |row| row.get(0),
+        )
         .optional()?;
     Ok(is_dnd.map(mark))
 }
 
 /// Returns what the provider has said of everybody, by the ids of their rows, as long as it is good.
 pub(super) fn all_fresh(tx: &Tx<'_>, now: Timestamp) -> Result<HashMap<i64, Dnd>> {
-    let mut statement =
-        tx.0.prepare("SELECT person_id, is_dnd FROM scrub WHERE asked_at BETWEEN ?1 AND ?2")?;
-    let oldest = now.saturating_sub(MARK_IS_GOOD_FOR).unwrap_or(now);
-    let rows = statement.query_map(params![to_ms(oldest), to_ms(now)], |row| {
+    let mut statement = tx.0.prepare(
+        "SELECT person_id, is_dnd FROM scrub WHERE asked_at BETWEEN iif(is_dnd IS NULL, ?2, ?1) AND ?3",
+    )?;
+    let (marked, unmarked) = oldest(now);
+    let rows = statement.query_map(params![marked, unmarked, to_ms(now)], |row| {
         Ok((row.get(0)?, mark(row.get(1)?)))
     })?;
     rows.map(|row| Ok(row?)).collect()
 }
 
-fn mark(is_dnd: bool) -> Dnd {
+/// Returns since when an answer with a mark is good, and one without.
+fn oldest(now: Timestamp) -> (i64, i64) {
+    let since = |good_for| to_ms(now.saturating_sub(good_for).unwrap_or(now));
+    (since(MARK_IS_GOOD_FOR), since(NO_MARK_IS_GOOD_FOR))
+}
+
+fn mark(is_dnd: Option<bool>) -> Dnd {
     match is_dnd {
-        true => Dnd::Registered,
-        false => Dnd::NotRegistered,
+        Some(true) => Dnd::Registered,
+        Some(false) | None => Dnd::NotRegistered,
     }
 }
 
@@ -106,7 +121,7 @@ mod tests {
         for dnd in [Dnd::Registered, Dnd::NotRegistered] {
             let mut store = store(number);
             store
-                .write(|tx| remember(tx, number, dnd, ASKED_AT))
+                .write(|tx| remember(tx, number, Some(dnd), ASKED_AT))
                 .unwrap();
             for (seconds, known) in [
                 (-1, None),
@@ -129,6 +144,25 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_without_a_mark_lets_calls_through_for_a_day_and_no_longer() {
+        let number: PhoneNumber = "9876500000".parse().unwrap();
+        let mut store = store(number);
+        store
+            .write(|tx| remember(tx, number, None, ASKED_AT))
+            .unwrap();
+        let day = 24 * 3600;
+        for (seconds, is_known) in [(-1, false), (0, true), (day, true), (day + 1, false)] {
+            let now = ASKED_AT + SignedDuration::from_secs(seconds);
+            let known = is_known.then_some(Dnd::NotRegistered);
+            let (one, all) = store
+                .read(|tx| Ok((fresh(tx, number, now)?, all_fresh(tx, now)?)))
+                .unwrap();
+            assert_eq!(one, known, "{seconds} s after");
+            assert_eq!(all.into_values().next(), known, "{seconds} s after");
+        }
+    }
+
+    #[test]
     fn the_latest_answer_counts() {
         let number: PhoneNumber = "9876500000".parse().unwrap();
         let mut store = store(number);
@@ -136,10 +170,10 @@ mod tests {
         store
             .write(|tx| -> Result<()> {
                 assert_eq!(fresh(tx, number, later)?, None, "nobody has asked");
-                remember(tx, number, Dnd::NotRegistered, ASKED_AT)?;
-                remember(tx, number, Dnd::Registered, later)?;
+                remember(tx, number, Some(Dnd::NotRegistered), ASKED_AT)?;
+                remember(tx, number, Some(Dnd::Registered), later)?;
                 assert_eq!(fresh(tx, number, later)?, Some(Dnd::Registered));
-                remember(tx, number, Dnd::NotRegistered, later)?;
+                remember(tx, number, Some(Dnd::NotRegistered), later)?;
                 assert_eq!(fresh(tx, number, later)?, Some(Dnd::NotRegistered));
                 Ok(())
             })
@@ -153,7 +187,7 @@ mod tests {
         let abroad = PhoneNumber::from_digits(6_581_234_567).unwrap();
         store
             .write(|tx| -> Result<()> {
-                remember(tx, stranger, Dnd::Registered, ASKED_AT)?;
+                remember(tx, stranger, Some(Dnd::Registered), ASKED_AT)?;
                 assert_eq!(fresh(tx, stranger, ASKED_AT)?, None);
                 assert_eq!(fresh(tx, abroad, ASKED_AT)?, Some(Dnd::NotRegistered));
                 Ok(())

@@ -54,7 +54,8 @@ END;
 CREATE TABLE scrub (
     person_id INTEGER PRIMARY KEY REFERENCES person (id),
     asked_at  INTEGER NOT NULL,
-    is_dnd    INTEGER NOT NULL CHECK (is_dnd IN (0, 1))
+    -- Nothing where the answer had no mark, which is good for a shorter time.
+    is_dnd    INTEGER CHECK (is_dnd IN (0, 1))
 ) STRICT;
 
 -- What an attempt costs, in millionths of the account's currency: the worst case from its intent on, what its length
