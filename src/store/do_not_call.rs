@@ -3,6 +3,7 @@
 //! Effective from its commit: the contacts of whoever is put on it stop waiting in the same transaction, in all
 //! campaigns, and every intent is checked against it in its own. Taking somebody off changes no contact.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,7 +14,7 @@ use super::campaigns::CampaignId;
 use super::contacts::number_of;
 use super::doubts::digits;
 use super::{Result, Tx, exactly_one, from_ms, to_ms, word};
-use crate::domain::phone::PhoneNumber;
+use crate::domain::phone::{PhoneNumber, mask_numbers};
 use crate::domain::retry::Reason;
 
 /// How a number got onto the list.
@@ -75,8 +76,19 @@ pub struct Entry<'a> {
     pub by: &'a str,
     /// How they know.
     pub source: Source,
-    /// In their words.
+    /// In their words, in which numbers are masked where it is kept, or the file.
     pub note: Option<&'a str>,
+}
+
+impl Entry<'_> {
+    /// Returns the note as it is kept. The name of a file stays whole, so that it can be found again.
+    fn kept_note(&self) -> Option<Cow<'_, str>> {
+        let note = self.note?;
+        Some(match self.source {
+            Source::File => Cow::Borrowed(note),
+            Source::Person | Source::Ndnc | Source::Forgotten => Cow::Owned(mask_numbers(note)),
+        })
+    }
 }
 
 /// What putting a number on the list came to.
@@ -120,7 +132,7 @@ pub(super) fn add_person(
             to_ms(now),
             entry.by,
             entry.source.as_str(),
-            entry.note
+            entry.kept_note()
         ])?;
     if inserted == 1 {
         add_event(tx, person, "added", entry, now)?;
@@ -192,7 +204,7 @@ fn add_event(
         entry.by,
         what,
         entry.source.as_str(),
-        entry.note
+        entry.kept_note()
     ])?;
     Ok(())
 }

@@ -20,7 +20,7 @@ use self::key::{Key, key, known_key};
 pub use self::purge::Purged;
 use super::doubts::digits;
 use super::{Result, StoreError, Tx, do_not_call, exactly_one, from_ms, to_ms};
-use crate::domain::phone::{PhoneNumber, mask_numbers};
+use crate::domain::phone::{PhoneNumber, mask_number, mask_numbers};
 
 /// Knows the forgotten again by their numbers.
 #[derive(Clone, Debug)]
@@ -139,6 +139,7 @@ pub fn forget(
             }
         }
     };
+    mask_elsewhere(tx, number, now)?;
     finish_due(tx, now)?;
     Ok(Outcome {
         forgotten,
@@ -152,6 +153,7 @@ pub fn forget(
 /// # Errors
 /// When the database refuses.
 pub fn erase_from_copy(tx: &Tx<'_>, number: PhoneNumber, by: &str, now: Timestamp) -> Result<bool> {
+    mask_elsewhere(tx, number, now)?;
     let Some(person) = person(tx, number)? else {
         return Ok(false);
     };
@@ -252,6 +254,46 @@ fn mask_texts(tx: &Tx<'_>, person: i64, select: &str, update: &str) -> Result<()
     Ok(())
 }
 
+/// Texts about other people and other people's calls, in which somebody may have written the number down; each is a table
+/// and a column. Reasons in `steering`, which never changes, and errors of
+/// calls are masked when they are written.
+const ELSEWHERE: [(&str, &str); 7] = [
+    ("contact", "name"),
+    ("contact", "fields"),
+    ("source", "file"),
+    ("do_not_call", "note"),
+    ("do_not_call_event", "note"),
+    ("decision", "because"),
+    ("incident", "detail"),
+];
+
+/// Masks the number wherever else it was written down.
+fn mask_elsewhere(tx: &Tx<'_>, number: PhoneNumber, now: Timestamp) -> Result<()> {
+    let mut has_masked = false;
+    for (table, column) in ELSEWHERE {
+        let select = format!("SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL");
+        let mut statement = tx.0.prepare(&select)?;
+        let mut rows = statement.query([])?;
+        let mut masked = Vec::new();
+        while let Some(row) = rows.next()? {
+            let text = row.get_ref(1)?.as_str().unwrap_or_default();
+            if let Some(text) = mask_number(text, number) {
+                masked.push((row.get::<_, i64>(0)?, text));
+            }
+        }
+        let update = format!("UPDATE {table} SET {column} = ?2 WHERE rowid = ?1");
+        let mut statement = tx.0.prepare(&update)?;
+        for (id, text) in masked {
+            exactly_one("mask a number", statement.execute(params![id, text])?)?;
+            has_masked = true;
+        }
+    }
+    match has_masked {
+        true => keep_that_bytes_may_be_left(tx, now),
+        false => Ok(()),
+    }
+}
+
 /// Puts the next of the numbers that belong to nobody in the place of a person's.
 fn erase_number(tx: &Tx<'_>, person: i64, now: Timestamp) -> Result<()> {
     let changed = tx.0.execute(
@@ -261,6 +303,10 @@ fn erase_number(tx: &Tx<'_>, person: i64, now: Timestamp) -> Result<()> {
         [person],
     )?;
     exactly_one("erase a number", changed)?;
+    keep_that_bytes_may_be_left(tx, now)
+}
+
+fn keep_that_bytes_may_be_left(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
     let changed = tx.0.execute(
         "UPDATE erasure SET unpurged_at = coalesce(unpurged_at, ?1) WHERE one = 1",
         [to_ms(now)],

@@ -7,6 +7,7 @@ use super::campaigns::{self, CampaignId, PausedBy};
 use super::offers::{self, Filter};
 use super::{Result, Tx, contacts, from_ms, to_ms};
 use crate::domain::campaign::CampaignState;
+use crate::domain::phone::mask_numbers;
 
 /// What somebody did to a campaign.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,6 +100,9 @@ pub fn retry(tx: &Tx<'_>, campaign: CampaignId, filter: &Filter, hand: &Hand<'_>
 
 /// Keeps what somebody did to a campaign; nothing of it is ever changed.
 ///
+/// A reason may name who has complained, and could not be cleared of them when they are forgotten: numbers in it are
+/// masked.
+///
 /// # Errors
 /// When the database refuses.
 pub fn record(tx: &Tx<'_>, campaign: CampaignId, steering: &Steering) -> Result<()> {
@@ -110,7 +114,7 @@ pub fn record(tx: &Tx<'_>, campaign: CampaignId, steering: &Steering) -> Result<
             steering.by,
             steering.what,
             steering.detail,
-            steering.because
+            steering.because.as_deref().map(mask_numbers)
         ],
     )?;
     Ok(())

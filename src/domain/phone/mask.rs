@@ -2,6 +2,9 @@
 //!
 //! Errs on the side of hiding: an order number or a date may be hidden too, a phone number must not stay.
 
+use std::ops::Range;
+
+use super::PhoneNumber;
 use super::cell::{Glyph, glyph};
 
 /// As many digits as the shortest number that belongs to somebody.
@@ -31,6 +34,47 @@ pub fn mask_numbers(text: &str) -> String {
         rest = &rest[end..];
     }
     masked
+}
+
+/// Returns the text with the digits of this one number replaced by `…` and its last four, however they are grouped and
+/// whatever prefix stands before them; `None` if it is not in it.
+///
+/// For words about other people, in which other digits have to stay.
+pub fn mask_number(text: &str, number: PhoneNumber) -> Option<String> {
+    let wanted = number
+        .national()
+        .unwrap_or_else(|| number.digits().to_string())
+        .into_bytes();
+    // The digits that are joined by nothing but separators, each with where it stands.
+    let mut run: Vec<(u8, Range<usize>)> = Vec::new();
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (index, character) in text.char_indices() {
+        match glyph(character) {
+            Glyph::Digit(digit) => {
+                run.push((digit, index..index + character.len_utf8()));
+                let start = run.len().saturating_sub(wanted.len());
+                let last = &run[start..];
+                if last.iter().map(|(digit, _)| digit).eq(&wanted) {
+                    found.push(last[0].1.start..index + character.len_utf8());
+                    run.clear();
+                }
+            }
+            Glyph::Separator | Glyph::Dot | Glyph::Invisible => {}
+            Glyph::Plus | Glyph::Other => run.clear(),
+        }
+    }
+    if found.is_empty() {
+        return None;
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = 0;
+    for place in found {
+        masked.push_str(&text[rest..place.start]);
+        masked.push_str(&number.masked());
+        rest = place.end;
+    }
+    masked.push_str(&text[rest..]);
+    Some(masked)
 }
 
 /// A run of digits at the start of a text; empty where there is none.

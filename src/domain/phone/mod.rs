@@ -21,7 +21,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use error::PhoneError;
-pub use mask::{mask_digits, mask_numbers};
+pub use mask::{mask_digits, mask_number, mask_numbers};
 pub use rules::PhoneRules;
 
 /// India's calling code with room for ten national digits.

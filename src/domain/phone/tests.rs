@@ -330,3 +330,43 @@ fn what_stands_for_a_forgotten_number_shows_no_digit_and_cannot_be_typed() {
     }
     assert!(!"9876500000".parse::<PhoneNumber>().unwrap().is_forgotten());
 }
+
+#[test]
+fn one_number_is_hidden_in_a_text_in_every_spelling_and_other_digits_stay() {
+    let number: PhoneNumber = "9876500007".parse().unwrap();
+    for (text, masked) in [
+        ("9876500007", "…0007"),
+        (
+            "brother of 9876500007, order 20260301",
+            "brother of …0007, order 20260301",
+        ),
+        ("+919876500007", "+91…0007"),
+        ("919876500007", "91…0007"),
+        ("09876500007", "0…0007"),
+        ("0091 98765-00007", "0091 …0007"),
+        ("+91 (98765) 00007!", "+91 (…0007!"),
+        ("98765 00001 98765 00007", "98765 00001 …0007"),
+        ("9876500007 9876500007", "…0007 …0007"),
+        ("98765\u{a0}\u{200b}00007", "…0007"),
+        ("98765.00007", "…0007"),
+        ("९८७६५००००७", "…0007"),
+        (r#"{"ref": "x9876500007y"}"#, r#"{"ref": "x…0007y"}"#),
+    ] {
+        assert_eq!(mask_number(text, number).as_deref(), Some(masked), "{text}");
+    }
+    for text in [
+        "",
+        "…0007",
+        "9876500008",
+        "98765, 00007",
+        "+98765+00007",
+        "a 7-digit 6500007",
+    ] {
+        assert_eq!(mask_number(text, number), None, "{text}");
+    }
+    let abroad = PhoneNumber::from_digits(6_581_234_567).unwrap();
+    assert_eq!(
+        mask_number("+65 8123 4567", abroad).as_deref(),
+        Some("+…4567")
+    );
+}

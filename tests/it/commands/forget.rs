@@ -39,15 +39,46 @@ fn contact(folder: &Folder, campaign: &str, index: usize) -> Value {
     folder.status(campaign)["contacts"][index].clone()
 }
 
+/// Writes the number down wherever people may, but about somebody else.
+fn write_the_number_down_everywhere_else(folder: &Folder) {
+    let say = |words: &[&str]| folder.run_words(words).exits(0);
+    let neighbour = "a neighbour of 98765 00007";
+    say(&["dnd", "add", "9876500012", "--note", neighbour]);
+    say(&["dnd", "add", "9876500013", "--note", "with 919876500007"]);
+    let because = "they are not 09876500007";
+    say(&["dnd", "remove", "9876500013", "--because", because]);
+    folder.write("from 9876500007.csv", "phone\n9876500402\n");
+    say(&["dnd", "import", "from 9876500007.csv"]);
+    fs::remove_file(folder.path().join("from 9876500007.csv")).unwrap();
+    for steered in ["pause", "resume"] {
+        say(&[steered, "leads", "--because", "+91 98765-00007 complained"]);
+    }
+    folder.write(
+        "relatives.csv",
+        "phone,name,ref,or\n9876500401,\"Asha, sister of +91 98765-00007\",order 20260301 of 9876500007,09876500007\n",
+    );
+    say(&["import", "relatives.csv", "--campaign", "relatives"]);
+    fs::remove_file(folder.path().join("relatives.csv")).unwrap();
+}
+
+#[test]
+fn a_number_that_only_others_texts_have_is_erased_from_them() {
+    let folder = Folder::new();
+    import(&folder, "leads", 0..3);
+    write_the_number_down_everywhere_else(&folder);
+    assert!(!holders(&folder).is_empty());
+    let ran = folder.run("forget 9876500007 --yes").exits(0);
+    insta::assert_snapshot!(ran.stdout, @"forgotten: nobody knew them here, and nobody will call them");
+    assert_eq!(holders(&folder), Vec::<String>::new());
+}
+
 #[test]
 fn no_byte_of_the_number_is_left_in_any_file_of_the_workspace() {
     let exotel = Exotel::start("--hold 50ms --mix completed=1");
     let folder = Folder::calling(&exotel);
     import(&folder, "leads", 0..300);
     import(&folder, "others", 0..20);
-    folder
-        .run_words(&["dnd", "add", "9876500012", "--note", "a neighbour of them"])
-        .exits(0);
+    write_the_number_down_everywhere_else(&folder);
     folder
         .run(&format!("start leads {FAST} --max-calls 20"))
         .exits(3);
@@ -68,6 +99,22 @@ fn no_byte_of_the_number_is_left_in_any_file_of_the_workspace() {
     // All else is as it was.
     let counts = |campaign| folder.status(campaign)["total_contacts"].clone();
     assert_eq!((counts("leads"), counts("others")), (json!(300), json!(20)));
+    let relative = contact(&folder, "relatives", 0);
+    assert_eq!(relative["number"], "+919876500401");
+    assert_eq!(relative["name"], "Asha, sister of +91 …0007");
+    assert_eq!(
+        relative["fields"],
+        json!({"ref": "order 20260301 of …0007", "or": "0…0007"})
+    );
+    let listed = folder.run("dnd list --format json").exits(0).json();
+    let notes: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["note"])
+        .collect();
+    assert!(notes.contains(&&json!("from …0007.csv")), "{notes:?}");
+    assert!(notes.contains(&&json!("a neighbour of …0007")), "{notes:?}");
     let ran = folder.run("forget 9876500007 --yes").exits(0);
     let _filters = folder.snapshots();
     insta::assert_snapshot!(ran.stdout, @"forgotten already, [TIME] by asha: nothing is left to erase");
