@@ -12,6 +12,7 @@ use super::machine::MachineId;
 use super::mark::{self, Found, Mark, MarkFile};
 use super::place::{self, FileSystem};
 use super::{Result, Store, StoreError, Tx, exactly_one, to_ms};
+use crate::domain::phone::mask_numbers;
 
 pub use super::mark::{Behind, Level};
 
@@ -259,7 +260,8 @@ impl Store {
                 params![
                     to_ms(now),
                     adoption.by,
-                    adoption.because,
+                    // Never changed, so that it could not be cleared of somebody who is forgotten.
+                    mask_numbers(adoption.because),
                     is_moved,
                     level(tx)?.event,
                     mark_event
