@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::doubts::digits;
-use super::{Result, Tx, at_most_one, to_ms};
+use super::{Result, Tx, at_most_one, from_ms, to_ms};
 use crate::domain::eligibility::{Dnd, MARK_IS_GOOD_FOR, NO_MARK_IS_GOOD_FOR};
 use crate::domain::phone::PhoneNumber;
 
@@ -68,6 +68,14 @@ pub(super) fn all_fresh(tx: &Tx<'_>, now: Timestamp) -> Result<HashMap<i64, Dnd>
         Ok((row.get(0)?, mark(row.get(1)?)))
     })?;
     rows.map(|row| Ok(row?)).collect()
+}
+
+/// Returns when the provider said that a person is registered, if that is what it said last, however long ago.
+pub(super) fn registered_at(tx: &Tx<'_>, person: i64) -> Result<Option<Timestamp>> {
+    let mut statement =
+        tx.0.prepare_cached("SELECT asked_at FROM scrub WHERE person_id = ?1 AND is_dnd = 1")?;
+    let asked_at = statement.query_row([person], |row| row.get(0)).optional()?;
+    Ok(asked_at.map(from_ms))
 }
 
 /// Returns since when an answer with a mark is good, and one without.

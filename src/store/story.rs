@@ -11,7 +11,7 @@ use super::contacts::number_of;
 use super::doubts::digits;
 use super::evidence::{self, Decided, NamedCall, Reading, Search};
 use super::incidents::{self, Incident};
-use super::{Result, Tx, from_ms, word};
+use super::{Result, Tx, from_ms, scrubs, word};
 use crate::domain::attempt::StateName;
 use crate::domain::call::CallSid;
 use crate::domain::contact::ContactState;
@@ -47,6 +47,8 @@ pub struct Chapter {
     pub reason: Option<String>,
     /// When the next attempt may be made, if it was put off at all.
     pub next_attempt_at: Option<Timestamp>,
+    /// When the provider last said that the number is registered as do-not-disturb, if that is what it said last.
+    pub registered_at: Option<Timestamp>,
     /// The attempts, the oldest first.
     pub attempts: Vec<AttemptStory>,
 }
@@ -155,6 +157,7 @@ fn chapter(tx: &Tx<'_>, campaign: Campaign, person: i64) -> Result<Option<Chapte
         state: word(&state)?,
         reason,
         next_attempt_at: due_at.map(from_ms),
+        registered_at: scrubs::registered_at(tx, person)?,
     }))
 }
 

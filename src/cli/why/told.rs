@@ -70,7 +70,7 @@ fn told(chapter: &Chapter, now: Timestamp) -> String {
         file => format!("Line {line} of {}, imported {imported}.", harmless(file)),
     };
     text += &wrapped("  ", &row, WIDTH);
-    text += &wrapped("  ", &standing(chapter), WIDTH);
+    text += &wrapped("  ", &standing(chapter, now), WIDTH);
     for attempt in &chapter.attempts {
         text += &format!("\n  Attempt {}\n", attempt.attempt);
         for (at, what) in timeline(attempt, now) {
@@ -84,7 +84,7 @@ fn told(chapter: &Chapter, now: Timestamp) -> String {
 }
 
 /// Returns where a contact stands.
-fn standing(chapter: &Chapter) -> String {
+fn standing(chapter: &Chapter, now: Timestamp) -> String {
     let last = chapter.attempts.last();
     let reason = chapter.reason.as_deref();
     let is = |known: Reason| reason == Some(known.as_str());
@@ -132,9 +132,13 @@ fn standing(chapter: &Chapter) -> String {
             Some(outcome) => format!("Failed: the last permitted call ended {outcome}."),
             None => otherwise("Failed"),
         },
-        ContactState::Skipped if is(Reason::Ndnc) => {
-            "Skipped: Exotel may not call this number (TRAI NDNC).".to_owned()
-        }
+        ContactState::Skipped if is(Reason::Ndnc) => match chapter.registered_at {
+            Some(at) if !was_refused(last) => format!(
+                "Skipped, and not called because of it: Exotel said {} that this number is registered as do-not-disturb.",
+                exact_time(at, now)
+            ),
+            _ => "Skipped: Exotel may not call this number (TRAI NDNC).".to_owned(),
+        },
         ContactState::Skipped if is(Reason::DoNotCall) => {
             "Skipped: the number was on the do-not-call list; `exocamp dnd check` says more."
                 .to_owned()
@@ -155,6 +159,10 @@ fn standing(chapter: &Chapter) -> String {
 
 fn was_answered(last: Option<&AttemptStory>) -> bool {
     last.is_some_and(|attempt| attempt.state == StateName::Completed)
+}
+
+fn was_refused(last: Option<&AttemptStory>) -> bool {
+    last.is_some_and(|attempt| attempt.state == StateName::Rejected)
 }
 
 /// Returns what happens next.

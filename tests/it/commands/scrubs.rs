@@ -23,6 +23,11 @@ fn whoever_is_registered_is_skipped_without_a_call_and_each_question_is_one_requ
     assert_eq!(registered["reason"], "ndnc", "{registered:#}");
     assert_eq!(registered["attempts"], 0, "{registered:#}");
     assert_eq!(summary["counts"]["completed"], 11);
+    let told = folder.run(&format!("why {}", number(7))).exits(0).stdout;
+    assert!(
+        told.contains("Skipped, and not called because of it"),
+        "{told}"
+    );
     let rung = rung_once(&exotel.ledger());
     assert_eq!(rung.len(), 11);
     assert!(!rung.contains(&number(7)));

@@ -42,6 +42,7 @@ fn chapter(state: ContactState, reason: Option<Reason>, attempts: Vec<AttemptSto
         state,
         reason: reason.map(|reason| reason.as_str().to_owned()),
         next_attempt_at: None,
+        registered_at: None,
         attempts,
     }
 }
@@ -482,6 +483,25 @@ fn somebody_about_whom_a_person_was_wrong_and_then_gave_up() {
     Next: nothing; this contact is finished.
     ");
     assert!(told.contains("\n  Completed: it was decided that the call counts as placed.\n"));
+}
+
+#[test]
+fn a_number_that_is_registered_was_not_called_and_one_that_was_refused_was_refused() {
+    let refused = attempt(3, StateName::Rejected, "10:01:00");
+    for (attempts, said) in [
+        (
+            Vec::new(),
+            "Exotel said 05 Mar 10:00:00 that this number is registered as",
+        ),
+        (vec![refused], "Skipped: Exotel may not call this number"),
+    ] {
+        let skipped = Chapter {
+            registered_at: Some(at("10:00:00")),
+            ..chapter(ContactState::Skipped, Some(Reason::Ndnc), attempts)
+        };
+        let told = told(vec![skipped]);
+        assert!(told.replace("\n  ", " ").contains(said), "{told}");
+    }
 }
 
 #[test]
