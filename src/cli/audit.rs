@@ -15,9 +15,8 @@ use super::conduct;
 use super::failure::{Exit, Failure};
 use super::patience;
 use super::provider::{self, Provider};
-use super::start::check_account;
 use super::view::shown_time;
-use super::workspace::{Workspace, astray, read};
+use super::workspace::{Workspace, astray, check_account, read};
 use crate::dialer::audit::{AuditFailure, Progress, Reader};
 use crate::dialer::event::Trouble;
 use crate::domain::attempt::Evidence;
@@ -55,7 +54,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
     let account = conduct::Account::configured(workspace, None)?;
     let patience = patience::configured(workspace)?;
     let provider = Provider::configured(workspace)?;
-    check_account(&campaign, &provider)?;
+    check_account(&campaign, &provider.account)?;
     let machine = workspace.machine();
     let standing = store.standing(machine.as_ref())?;
     if let Some(astray) = astray(&standing) {

@@ -184,7 +184,7 @@ fn find_or_create(
     if campaigns::find(tx, name.as_str())?.is_none() {
         return Ok(campaigns::create(tx, name, workspace.owner(), now)?);
     }
-    let campaign = workspace.own_campaign(tx, name.as_str())?;
+    let campaign = workspace.changed_campaign(tx, name.as_str())?;
     if campaign.state == CampaignState::Cancelled {
         let message = format!("campaign `{}` was cancelled", campaign.name);
         return Err(

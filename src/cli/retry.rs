@@ -120,7 +120,7 @@ fn find(
     name: &str,
     filter: &Filter,
 ) -> Result<(Campaign, Fitting), Failure> {
-    let campaign = workspace.own_campaign(tx, name)?;
+    let campaign = workspace.changed_campaign(tx, name)?;
     if campaign.state == CampaignState::Cancelled {
         let message = format!("campaign `{}` was cancelled", campaign.name);
         return Err(Failure::new(Exit::Usage, message)

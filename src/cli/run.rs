@@ -33,7 +33,11 @@ pub(super) fn run(workspace: &Workspace, args: &args::Run) -> Result<Exit, Failu
         match standing {
             Standing::Due => due.push(campaign),
             Standing::Nothing => {}
-            Standing::HeldBack => exit = worse(exit, Exit::Stopped),
+            Standing::HeldBack(why) => {
+                let name = &campaign.name;
+                workspace.ui.note(&format!("`{name}` is left alone: {why}"));
+                exit = worse(exit, Exit::Stopped);
+            }
             Standing::Finished | Standing::Ended => {
                 let settled = match standing {
                     Standing::Finished => conduct::finish(workspace, &mut store, &campaign),
@@ -87,7 +91,7 @@ enum Standing {
     /// Nobody is left, and nobody has noticed: the last were taken out by somebody.
     Finished,
     /// There is somebody to call, and something keeps them waiting.
-    HeldBack,
+    HeldBack(&'static str),
     /// There is somebody to call, and no opening left before the campaign's end.
     Ended,
     /// It should have been started earlier, and must not be any more.
@@ -100,7 +104,17 @@ fn survey(
     now: Timestamp,
 ) -> Result<Vec<(Campaign, Standing)>, Failure> {
     let standings = store.read(|tx| -> Stored<_> {
-        let all = campaigns::all(tx)?.into_iter();
+        let all = campaigns::all(tx)?;
+        if let Some(other) = all.first()
+            && all.iter().all(|campaign| campaign.owner != workspace.owner())
+        {
+            // A crontab of the wrong user would be silent for ever.
+            let (owner, other) = (workspace.owner(), &other.owner);
+            workspace.ui.warn(&format!(
+                "no campaign here belongs to `{owner}`; set `EXOCAMP_USER={other}` if they are yours"
+            ));
+        }
+        let all = all.into_iter();
         // A test call that was not placed is nothing to make up for.
         let ours = all
             .filter(|campaign| campaign.owner == workspace.owner() && !campaign.is_for_test_calls);
@@ -142,17 +156,19 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
     }
     match &campaign.paused_by {
         // What came of its calls was said by the run that paused it, and is for a person to judge.
-        Some(PausedBy::Person | PausedBy::Quality(_)) => return Ok(Standing::HeldBack),
+        Some(PausedBy::Person | PausedBy::Quality(_)) => return Ok(Standing::HeldBack("paused")),
         Some(PausedBy::Exocamp(_)) | None => {}
     }
     if let Some(schedule) = schedules::latest(tx, campaign.id)? {
         match schedule.outcome {
-            None if now < schedule.start_at => return Ok(Standing::HeldBack),
+            None if now < schedule.start_at => {
+                return Ok(Standing::HeldBack("scheduled for later"));
+            }
             None if schedule.not_after.is_some_and(|latest| now > latest) => {
                 return Ok(Standing::TooLate(schedule));
             }
             // Until somebody orders anew.
-            Some(Outcome::Missed) => return Ok(Standing::HeldBack),
+            Some(Outcome::Missed) => return Ok(Standing::HeldBack("its schedule was missed")),
             None | Some(Outcome::Started | Outcome::Replaced) => {}
         }
     }
@@ -160,15 +176,15 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
     let may_become_cheaper =
         counts.initiated > 0 || looks || looks::is_price_due(tx, campaign.id, now)?;
     if !may_become_cheaper && affordable(tx, campaign, &policy)? == 0 {
-        return Ok(Standing::HeldBack);
+        return Ok(Standing::HeldBack("its budget is used up"));
     }
     let is_due = counts.initiated > 0
         || contacts::next_due_at(tx, campaign.id)?.is_some_and(|due| due <= now);
     let is_open = policy.calendar().is_open(now);
-    Ok(if policy.is_over(now) || (is_due && is_open) {
-        Standing::Due
-    } else {
-        Standing::HeldBack
+    Ok(match (is_due, is_open) {
+        (true, true) => Standing::Due,
+        (false, _) => Standing::HeldBack("nobody is due yet"),
+        (true, false) => Standing::HeldBack("outside its calling hours"),
     })
 }
 
@@ -188,12 +204,10 @@ fn expire(workspace: &Workspace, store: &mut Store, campaign: &Campaign) -> Resu
 fn say_missed(workspace: &Workspace, campaign: &Campaign, schedule: &Schedule, now: Timestamp) {
     let latest = schedule.not_after.unwrap_or(schedule.start_at);
     let (name, latest) = (&campaign.name, clock_time(latest, now));
+    let typed = typed_name(name);
     workspace.ui.warn(&format!(
-        "`{name}` was to start before {latest}, and was not: nobody in it is called until somebody decides anew"
-    ));
-    let name = typed_name(name);
-    workspace.ui.hint(&format!(
-        "`exocamp schedule {name} --at TIME`, or `exocamp start {name}`"
+        "`{name}` was to start before {latest}, and was not; nobody is called until `exocamp start {typed}` or another \
+         `exocamp schedule {typed} --at TIME`"
     ));
 }
 

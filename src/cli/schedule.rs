@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args;
 use super::failure::{Exit, Failure};
 use super::moment;
-use super::view::{clock_time, shown_time};
+use super::view::{clock_time, shown_time, typed_name};
 use super::workspace::Workspace;
 use crate::domain::campaign::CampaignState;
 use crate::store::schedules::{self, Outcome};
@@ -36,7 +36,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Schedule) -> Result<Exit, 
     }
     let mut store = workspace.open_store()?;
     let (name, opening) = store.write(|tx| -> Result<_, Failure> {
-        let campaign = workspace.own_campaign(tx, &args.campaign)?;
+        let campaign = workspace.changed_campaign(tx, &args.campaign)?;
         let name = campaign.name;
         let counts = contacts::counts(tx, campaign.id)?;
         let is_over = campaign.state == CampaignState::Cancelled;
@@ -51,12 +51,26 @@ pub(super) fn run(workspace: &Workspace, args: &args::Schedule) -> Result<Exit, 
                 Err(Failure::new(Exit::Usage, message))
             }
             Some(at) => {
-                schedules::make(tx, campaign.id, at, not_after, workspace.owner(), now)?;
                 let calendar = campaigns::policy(tx, campaign.id)?.calendar();
-                Ok((
-                    name,
-                    calendar.next_opening(at).filter(|opening| *opening > at),
-                ))
+                let opening = calendar.next_opening(at).filter(|opening| *opening > at);
+                if let (Some(opening), Some(latest)) = (opening, not_after)
+                    && opening > latest
+                {
+                    let opening = clock_time(opening, now);
+                    let message =
+                        format!("the calling hours open at {opening}, after `--not-after`");
+                    return Err(Failure::new(Exit::Usage, message).hint(
+                        "order a start inside the hours, or change them with `exocamp set`",
+                    ));
+                }
+                if campaign.state == CampaignState::Paused {
+                    let name = typed_name(&name);
+                    workspace.ui.note(&format!(
+                        "the campaign is paused, and is not started before `exocamp resume {name}`"
+                    ));
+                }
+                schedules::make(tx, campaign.id, at, not_after, workspace.owner(), now)?;
+                Ok((name, opening))
             }
             None => {
                 let was_to_come = schedules::end(tx, campaign.id, Outcome::Replaced, now)?;

@@ -59,7 +59,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Set) -> Result<Exit, Failu
     let mut store = workspace.open_store()?;
     let now = workspace.clock.moment();
     let (campaign, changed) = store.write(|tx| -> Result<_, Failure> {
-        let campaign = workspace.own_campaign(tx, &args.campaign)?;
+        let campaign = workspace.changed_campaign(tx, &args.campaign)?;
         if campaign.state == CampaignState::Cancelled {
             let message = format!("campaign `{}` was cancelled", campaign.name);
             return Err(Failure::new(Exit::Usage, message));

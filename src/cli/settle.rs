@@ -5,8 +5,7 @@ use super::conclusion;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::provider::Provider;
-use super::start::check_account;
-use super::workspace::{Workspace, read};
+use super::workspace::{Workspace, check_account, read};
 use crate::dialer::run::Task;
 use crate::domain::ending::StoppedBecause;
 use crate::sandbox::Script;
@@ -23,7 +22,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
         true => runtime.block_on(Provider::pretended(workspace, Script::default()))?,
         false => Provider::configured(workspace)?,
     };
-    check_account(&campaign, &provider)?;
+    check_account(&campaign, &provider.account)?;
     let job = Job {
         campaign: campaign.clone(),
         task: Task::Settle,

@@ -13,7 +13,7 @@ use super::provider::{self, Provider};
 use super::rules::{self, Intended, Typed};
 use super::settings;
 use super::view::{clock_time, shown_caller_id, typed_name};
-use super::workspace::{Workspace, read};
+use super::workspace::{Workspace, check_account, read};
 use crate::dialer::Summary;
 use crate::dialer::run::{Dialling, Task};
 use crate::domain::campaign::{CampaignState, Policy, Setting};
@@ -249,7 +249,7 @@ pub(super) fn prepare(
         true => runtime.block_on(Provider::pretended(workspace, script))?,
         false => Provider::configured(workspace)?,
     };
-    check_account(&campaign, &provider)?;
+    check_account(&campaign, &provider.account)?;
     if !args.yes && !only_looks && !may_call(workspace, &counts, &dialling)? {
         workspace.ui.note("nobody was called");
         return Ok(Prepared::Over(Exit::Stopped));
@@ -358,23 +358,6 @@ fn stop_before_calling(
         conclusion::explain,
     )?;
     Ok(Prepared::Over(exit))
-}
-
-/// A campaign stays with the account it was first started with: its calls are known there and nowhere else.
-pub(super) fn check_account(campaign: &Campaign, provider: &Provider) -> Result<(), Failure> {
-    match &campaign.account {
-        Some(account) if *account != provider.account => {
-            let (name, configured) = (&campaign.name, &provider.account);
-            let message = format!(
-                "campaign `{name}` belongs to account `{account}`, and `{configured}` is configured"
-            );
-            let hint = format!(
-                "set EXOTEL_ACCOUNT_SID to `{account}`, or import the list into a new campaign"
-            );
-            Err(Failure::new(Exit::Usage, message).hint(hint))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Asks the person at the keyboard; where there is none, the command line is the consent.

@@ -123,7 +123,7 @@ pub(super) fn resume(workspace: &Workspace, args: &args::Steer) -> Result<Exit, 
 pub(super) fn cancel(workspace: &Workspace, args: &args::Cancel) -> Result<Exit, Failure> {
     let mut store = workspace.open_store()?;
     let (campaign, counts) = read(&mut store, |tx| {
-        let campaign = workspace.own_campaign(tx, &args.campaign)?;
+        let campaign = workspace.changed_campaign(tx, &args.campaign)?;
         let counts = contacts::counts(tx, campaign.id)?;
         Ok((campaign, counts))
     })?;
@@ -138,7 +138,7 @@ pub(super) fn cancel(workspace: &Workspace, args: &args::Cancel) -> Result<Exit,
     }
     let hand = hand(workspace, args.because.as_deref());
     let done = store.write(|tx| -> Result<_, Failure> {
-        let campaign = workspace.own_campaign(tx, &args.campaign)?;
+        let campaign = workspace.changed_campaign(tx, &args.campaign)?;
         match campaign.state {
             CampaignState::Cancelled => return Ok(Steered::nothing(workspace, campaign)),
             CampaignState::Completed => return Err(nothing_to(&campaign, "cancel")),
@@ -187,7 +187,7 @@ fn steerable(
     name: &str,
     what: &str,
 ) -> Result<Campaign, Failure> {
-    let campaign = workspace.own_campaign(tx, name)?;
+    let campaign = workspace.changed_campaign(tx, name)?;
     match campaign.state {
         CampaignState::Completed | CampaignState::Cancelled => Err(nothing_to(&campaign, what)),
         CampaignState::Stopped | CampaignState::Running | CampaignState::Paused => Ok(campaign),

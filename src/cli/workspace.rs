@@ -159,6 +159,16 @@ impl Workspace {
         Ok(campaign)
     }
 
+    /// Returns the campaign of this name, to change it: only its owner may, and only with its own account configured.
+    pub(super) fn changed_campaign(&self, tx: &Tx<'_>, name: &str) -> Result<Campaign, Failure> {
+        let campaign = self.own_campaign(tx, name)?;
+        match self.config.text("EXOTEL_ACCOUNT_SID") {
+            Some(configured) if !self.ui.sandbox => check_account(&campaign, configured)?,
+            _ => {}
+        }
+        Ok(campaign)
+    }
+
     /// Refuses whoever does not own the campaign.
     pub(super) fn check_owner(&self, campaign: &Campaign) -> Result<(), Failure> {
         if campaign.owner == self.owner {
@@ -172,6 +182,23 @@ impl Workspace {
             "if it is yours, set `EXOCAMP_USER={}`",
             campaign.owner
         )))
+    }
+}
+
+/// A campaign stays with the account it was first started with: its calls are known there and nowhere else.
+pub(super) fn check_account(campaign: &Campaign, configured: &str) -> Result<(), Failure> {
+    match &campaign.account {
+        Some(account) if account != configured => {
+            let name = &campaign.name;
+            let message = format!(
+                "campaign `{name}` belongs to account `{account}`, and `{configured}` is configured"
+            );
+            let hint = format!(
+                "set EXOTEL_ACCOUNT_SID to `{account}`, or import the list into a new campaign"
+            );
+            Err(Failure::new(Exit::Usage, message).hint(hint))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -15,9 +15,8 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::forget::purge;
 use crate::cli::patience;
 use crate::cli::provider::{FOR_THE_ACCOUNT, Provider};
-use crate::cli::start::check_account;
 use crate::cli::view::{CountsView, counted, shown_number, typed_name};
-use crate::cli::workspace::{Workspace, read};
+use crate::cli::workspace::{Workspace, check_account, read};
 use crate::dialer::run::Task;
 use crate::domain::attempt::{AttemptState, Decision};
 use crate::domain::call::CallSid;
@@ -299,7 +298,7 @@ fn name_call(
         None
     };
     if let Some(provider) = &provider {
-        check_account(campaign, provider)?;
+        check_account(campaign, &provider.account)?;
     }
     let account = conduct::Account::configured(workspace, None)?;
     let lock = lock_if_free(workspace, &mut store, campaign)?;

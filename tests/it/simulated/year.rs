@@ -367,6 +367,11 @@ impl Year {
             }
             for _ in 0..6 {
                 self.cron();
+                // In the middle of what has just begun, and again when it is long over.
+                let seconds = self.chance.u64(1..240);
+                self.world.run_for(Duration::from_secs(seconds));
+                self.keep_promises();
+                self.something_happens();
                 let minutes = self.chance.u64(5..300);
                 self.world.run_for(Duration::from_secs(minutes * 60));
                 self.keep_promises();
