@@ -158,7 +158,7 @@ fn a_rehearsal_plays_what_is_left_and_calls_nobody() {
     let line = format!("{MONDAY} --retries 1 --reach 50% --tariff 0.60/min");
     let played = rehearse(&folder, &line);
     assert_adds_up(&played);
-    let first = "campaign status started_at finished_at total_contacts calls_completed calls_failed counts \
+    let first = "campaign status started_at finished_at scheduled_at total_contacts calls_completed calls_failed counts \
                  spent budget caller_ids stopped_because limited_by calls_placed requests elapsed_s callable skipped calls_per_minute days \
                  finishes_at cost hash";
     assert!(names(&played).join(" ").contains(first), "{played:#}");

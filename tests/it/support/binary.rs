@@ -254,7 +254,7 @@ impl Folder {
             (r"\b\d\d [A-Z][a-z]{2} \d\d:\d\d\b", "[TIME]"),
             (r"pid \d+ on [^,]+", "pid [PID] on [HOST]"),
             (r"by \d+ events", "by [N] events"),
-            (r"in [\d.hms ]+, \d+ requests", "in [LENGTH], [N] requests"),
+            (r"in [\d.hms ]+, \d+ requests?", "in [LENGTH], [N] requests"),
         ] {
             settings.add_filter(pattern, shown);
         }
