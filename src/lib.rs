@@ -19,7 +19,10 @@
 //!                                                    ─► several, or none past the horizon: held ─► a person decides
 //! ```
 //!
-//! 1. A turn is one transaction, and what it asks for may be done only after its commit: [`dialer`].
+//! 1. A turn is one transaction, and what it asks for may be done only after its commit: [`dialer`]. Every rule of calling
+//!    is checked in it, for every try: hours ([`domain::hours`]), the do-not-call list and caps ([`domain::eligibility`]),
+//!    the budget ([`domain::cost`]). When somebody is tried again is said in [`domain::due`]. What another terminal has
+//!    changed between the commit and the call is seen by a last look: [`store::permission`].
 //! 2. Silence is not failure. A lost reply leaves the attempt in doubt; no POST is ever repeated: [`domain::attempt`].
 //!    What is found of it later, and what absence is worth, is in [`domain::doubt`].
 //! 3. One live attempt per number, held by a unique index: [`store`].
@@ -37,6 +40,7 @@
 //! | [`provider`], [`exotel`] | what a provider can answer; Exotel over HTTP |
 //! | [`sandbox`] | a pretend Exotel that shares no code with the client |
 //! | [`import`] | CSV bytes to contacts |
+//! | [`domain::forecast`], `cli::rehearse` | what a campaign comes to: reckoned, and played by the engine in simulated time |
 //! | [`cli`], [`ui`] | the commands, which wire everything; the only place that prints |
 //! | [`clock`], [`config`] | the only places that read the time and the environment |
 //! | `sabotage` | with the feature of that name only: breaks the program, so that the tests can be tested |

@@ -13,22 +13,16 @@ use super::dnd;
 use super::failure::{Exit, Failure};
 use super::status::parse_number;
 use super::view::{clock_time, counted, shown_time, typed_name};
-use super::workspace::{Workspace, read};
+use super::workspace::Workspace;
 use crate::domain::contact::NewContact;
 use crate::domain::phone::PhoneNumber;
+use crate::store::Store;
 use crate::store::forget::{self, Forgotten, Found, Outcome, Purged, Recogniser, Traces};
-use crate::store::{Store, story};
 use crate::ui::{Format, harmless};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Forget) -> Result<Exit, Failure> {
     let number = parse_number(&args.number)?;
     let mut store = workspace.open_store()?;
-    read(&mut store, |tx| {
-        for chapter in story::of_number(tx, number)?.chapters {
-            workspace.check_owner(&chapter.campaign)?;
-        }
-        Ok(())
-    })?;
 
     let question = format!("erase {number} and never call them again? this cannot be undone");
     if !args.yes && !workspace.ask(&question)? {

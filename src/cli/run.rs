@@ -8,6 +8,7 @@ use super::args;
 use super::conclusion;
 use super::conduct;
 use super::failure::{Exit, Failure};
+use super::settle;
 use super::start::{self, Decider, Played, Prepared};
 use super::view::{SummaryView, clock_time, typed_name};
 use super::workspace::Workspace;
@@ -31,7 +32,8 @@ pub(super) fn run(workspace: &Workspace, args: &args::Run) -> Result<Exit, Failu
     let mut due = Vec::new();
     for (campaign, standing) in survey(workspace, &mut store, now)? {
         match standing {
-            Standing::Due => due.push(campaign),
+            Standing::Due => due.push((campaign, Work::Calls)),
+            Standing::ToSettle => due.push((campaign, Work::Questions)),
             Standing::Nothing => {}
             Standing::HeldBack(why) => {
                 let name = &campaign.name;
@@ -57,19 +59,23 @@ pub(super) fn run(workspace: &Workspace, args: &args::Run) -> Result<Exit, Failu
     let mut summaries = Vec::new();
     let (done, ends) = mpsc::channel();
     std::thread::scope(|scope| {
-        for campaign in due {
+        for (campaign, work) in due {
             let done = done.clone();
             scope.spawn(move || {
-                let played = play(workspace, args, &campaign);
+                let played = match work {
+                    Work::Calls => play(workspace, args, &campaign),
+                    Work::Questions => ask(workspace, &campaign).map(Some),
+                };
                 // Nobody listens any more only where the receiver below is gone, and then nobody is left to tell.
-                let _ = done.send((campaign, played));
+                let _ = done.send((campaign, work, played));
             });
         }
         drop(done);
-        for (campaign, played) in ends {
-            let ended = played.and_then(|played| match played {
-                None => Ok(Exit::Done),
-                Some(played) => show(workspace, &played, &mut summaries),
+        for (campaign, work, played) in ends {
+            let ended = played.and_then(|played| match (played, work) {
+                (None, _) => Ok(Exit::Done),
+                (Some(played), Work::Calls) => show(workspace, &played, &mut summaries),
+                (Some(played), Work::Questions) => answered(workspace, &played),
             });
             exit = worse(
                 exit,
@@ -83,9 +89,19 @@ pub(super) fn run(workspace: &Workspace, args: &args::Run) -> Result<Exit, Failu
     Ok(exit)
 }
 
+/// What a campaign needs.
+#[derive(Clone, Copy)]
+enum Work {
+    Calls,
+    Questions,
+}
+
 /// Whether a campaign is to be started now.
 enum Standing {
+    /// Somebody may be called now.
     Due,
+    /// Nobody may be called, but what became of calls is to be asked.
+    ToSettle,
     /// Nothing is left, somebody is at it already, or it is not ours.
     Nothing,
     /// Nobody is left, and nobody has noticed: the last were taken out by somebody.
@@ -115,9 +131,7 @@ fn survey(
             ));
         }
         let all = all.into_iter();
-        // A test call that was not placed is nothing to make up for.
-        let ours = all
-            .filter(|campaign| campaign.owner == workspace.owner() && !campaign.is_for_test_calls);
+        let ours = all.filter(|campaign| campaign.owner == workspace.owner());
         ours.map(|campaign| {
             let is_running = lock::is_held(&workspace.database(), campaign.id).is_some();
             let standing = match is_running {
@@ -140,13 +154,25 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
     let next_question = candidates::next_ask_at(tx, campaign.id)?;
     let looks_at = [next_look, next_question].into_iter().flatten().min();
     let looks = counts.held > 0 && looks_at.is_some_and(|at| at <= now);
+    // What has no end yet keeps its number from being called by any campaign.
+    let settles = |why| match counts.initiated > 0 || looks {
+        true => Standing::ToSettle,
+        false => Standing::HeldBack(why),
+    };
+    if campaign.is_for_test_calls {
+        // A test call that was not placed is nothing to make up for.
+        return Ok(match settles("") {
+            Standing::HeldBack(_) => Standing::Nothing,
+            to_settle => to_settle,
+        });
+    }
     if counts.pending + counts.initiated == 0 {
         let is_noticed = campaign.state == CampaignState::Completed || counts.total() == 0;
         return Ok(match counts.held {
             0 if is_noticed => Standing::Nothing,
             0 => Standing::Finished,
             // Looking for lost calls rings nobody, at any hour.
-            _ if looks => Standing::Due,
+            _ if looks => Standing::ToSettle,
             _ => Standing::Nothing,
         });
     }
@@ -156,19 +182,19 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
     }
     match &campaign.paused_by {
         // What came of its calls was said by the run that paused it, and is for a person to judge.
-        Some(PausedBy::Person | PausedBy::Quality(_)) => return Ok(Standing::HeldBack("paused")),
+        Some(PausedBy::Person | PausedBy::Quality(_)) => return Ok(settles("paused")),
         Some(PausedBy::Exocamp(_)) | None => {}
     }
     if let Some(schedule) = schedules::latest(tx, campaign.id)? {
         match schedule.outcome {
             None if now < schedule.start_at => {
-                return Ok(Standing::HeldBack("scheduled for later"));
+                return Ok(settles("scheduled for later"));
             }
             None if schedule.not_after.is_some_and(|latest| now > latest) => {
                 return Ok(Standing::TooLate(schedule));
             }
             // Until somebody orders anew.
-            Some(Outcome::Missed) => return Ok(Standing::HeldBack("its schedule was missed")),
+            Some(Outcome::Missed) => return Ok(settles("its schedule was missed")),
             None | Some(Outcome::Started | Outcome::Replaced) => {}
         }
     }
@@ -184,7 +210,7 @@ fn standing(tx: &Tx<'_>, campaign: &Campaign, now: Timestamp) -> Stored<Standing
     Ok(match (is_due, is_open) {
         (true, true) => Standing::Due,
         (false, _) => Standing::HeldBack("nobody is due yet"),
-        (true, false) => Standing::HeldBack("outside its calling hours"),
+        (true, false) => settles("outside its calling hours"),
     })
 }
 
@@ -235,6 +261,18 @@ fn play(
         // Whoever was faster has it now, or has changed it.
         Prepared::Over(_) => Ok(None),
     }
+}
+
+/// Asks what became of a campaign's calls, and calls nobody.
+fn ask(workspace: &Workspace, campaign: &Campaign) -> Result<Played, Failure> {
+    let ready = settle::prepare(workspace, workspace.open_store()?, campaign.clone())?;
+    ready.play(workspace, Some(&campaign.name))
+}
+
+/// Returns the exit code of a campaign that was only asked about: nobody has called, so there is no summary.
+fn answered(workspace: &Workspace, played: &Played) -> Result<Exit, Failure> {
+    let exit = conclusion::exit_of(&played.campaign, &played.summary, played.stopped_by)?;
+    settle::exit_of(&mut workspace.open_store()?, played, exit)
 }
 
 fn show(

@@ -5,17 +5,52 @@ use super::conclusion;
 use super::conduct::{self, Job};
 use super::failure::{Exit, Failure};
 use super::provider::Provider;
+use super::start::{Played, Ready};
 use super::workspace::{Workspace, check_account, read};
 use crate::dialer::run::Task;
 use crate::domain::ending::StoppedBecause;
 use crate::sandbox::Script;
-use crate::store::contacts;
+use crate::store::campaigns::Campaign;
+use crate::store::{Store, contacts};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Failure> {
     let mut store = workspace.open_store()?;
     let campaign = read(&mut store, |tx| workspace.own_campaign(tx, &args.campaign))?;
+    let played = prepare(workspace, store, campaign)?.play(workspace, None)?;
+    let mut store = workspace.open_store()?;
+    let (campaign, summary) = (&played.campaign, &played.summary);
+    let exit = conclusion::conclude(
+        workspace,
+        &mut store,
+        campaign,
+        summary,
+        played.stopped_by,
+        explain,
+    )?;
+    exit_of(&mut store, &played, exit)
+}
+
+/// Returns the exit code of a run that has settled, which would be this one for a run that calls: that contacts are left
+/// to call is no trouble for somebody who did not ask to call.
+pub(super) fn exit_of(store: &mut Store, played: &Played, exit: Exit) -> Result<Exit, Failure> {
+    let held = store
+        .read(|tx| contacts::counts(tx, played.campaign.id))?
+        .held;
+    Ok(match played.summary.ending.because {
+        StoppedBecause::NothingDue if held > 0 => Exit::Doubts,
+        StoppedBecause::NothingDue => Exit::Done,
+        _ => exit,
+    })
+}
+
+/// Locks a campaign, to ask about everything that is open in it.
+pub(super) fn prepare(
+    workspace: &Workspace,
+    mut store: Store,
+    campaign: Campaign,
+) -> Result<Ready, Failure> {
     let account = conduct::Account::configured(workspace, None)?;
-    let _lock = conduct::take_lock(workspace, &mut store, &campaign)?;
+    let lock = conduct::take_lock(workspace, &mut store, &campaign)?;
     conduct::expire(workspace, &mut store, &campaign, &[])?;
     let runtime = conduct::runtime()?;
     let provider = match workspace.ui.sandbox {
@@ -30,17 +65,12 @@ pub(super) fn run(workspace: &Workspace, args: &args::Named) -> Result<Exit, Fai
         account,
         settings: Vec::new(),
     };
-    let (summary, stopped_by) = runtime.block_on(conduct::conduct(workspace, store, job, None))?;
-    let mut store = workspace.open_store()?;
-    let exit = conclusion::conclude(
-        workspace, &mut store, &campaign, &summary, stopped_by, explain,
-    )?;
-    let held = store.read(|tx| contacts::counts(tx, campaign.id))?.held;
-    Ok(match summary.ending.because {
-        // That contacts are left to call is no trouble for somebody who did not ask to call.
-        StoppedBecause::NothingDue if held > 0 => Exit::Doubts,
-        StoppedBecause::NothingDue => Exit::Done,
-        _ => exit,
+    Ok(Ready {
+        campaign,
+        job,
+        store,
+        runtime,
+        lock,
     })
 }
 

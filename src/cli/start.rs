@@ -23,6 +23,7 @@ use crate::sandbox::Script;
 use crate::store::campaigns::{self, Campaign, PausedBy};
 use crate::store::lock::RunLock;
 use crate::store::settings as changes;
+use crate::store::steering::Steering;
 use crate::store::{Store, candidates, contacts, copy, doubts, steering};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Start) -> Result<Exit, Failure> {
@@ -67,11 +68,11 @@ pub(super) enum Prepared {
 
 /// A campaign that is locked and ready to be called.
 pub(super) struct Ready {
-    campaign: Campaign,
-    job: Job,
-    store: Store,
-    runtime: Runtime,
-    lock: RunLock,
+    pub(super) campaign: Campaign,
+    pub(super) job: Job,
+    pub(super) store: Store,
+    pub(super) runtime: Runtime,
+    pub(super) lock: RunLock,
 }
 
 impl Ready {
@@ -181,6 +182,11 @@ pub(super) fn prepare(
     let closed_before = !policy_before.calendar().hours.are_always();
     let is_over = policy.is_over(now);
     let case = if is_over && case.nothing_left().is_none() {
+        // It changes everybody's lot, so nothing may be wrong with it.
+        workspace.check_may_change(&case.campaign)?;
+        if let Some(planned) = &args.plan {
+            plan::check_unchanged(workspace, &mut store, &case.campaign, &policy, planned)?;
+        }
         conduct::expire(workspace, &mut store, &case.campaign, &settings)?;
         Case::read(workspace, &mut store, &args.campaign, now)?
     } else {
@@ -195,18 +201,6 @@ pub(super) fn prepare(
     let Case {
         campaign, counts, ..
     } = case;
-    if campaign.paused_by == Some(PausedBy::Person) {
-        let name = typed_name(&campaign.name);
-        workspace.ui.note(&format!(
-            "a person has paused this campaign; `exocamp resume {name}` ends that"
-        ));
-        remember_for_later(workspace, &mut store, &campaign, &settings)?;
-        return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
-    }
-    if decider == Decider::Run && matches!(campaign.paused_by, Some(PausedBy::Quality(_))) {
-        // Paused since `run` looked, by a run that has said why.
-        return Ok(Prepared::Over(Exit::Stopped));
-    }
     if let Some(planned) = &args.plan {
         plan::check_unchanged(workspace, &mut store, &campaign, &policy, planned)?;
     }
@@ -233,6 +227,24 @@ pub(super) fn prepare(
             rules::check_caller_ids(workspace, tx, intended)
         })?
     };
+    if campaign.paused_by == Some(PausedBy::Person) {
+        let name = typed_name(&campaign.name);
+        workspace.ui.note(&format!(
+            "a person has paused this campaign; `exocamp resume {name}` ends that"
+        ));
+        remember_for_later(
+            workspace,
+            &mut store,
+            &campaign,
+            &settings,
+            overridden.as_ref(),
+        )?;
+        return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
+    }
+    if decider == Decider::Run && matches!(campaign.paused_by, Some(PausedBy::Quality(_))) {
+        // Paused since `run` looked, by a run that has said why.
+        return Ok(Prepared::Over(Exit::Stopped));
+    }
     if !calendar.is_open(now) && !wait && !only_looks {
         if let Some(opening) = calendar.next_opening(now) {
             let opening = clock_time(opening, now);
@@ -240,7 +252,13 @@ pub(super) fn prepare(
                 "the calling hours open at {opening}; `--wait` waits for them"
             ));
         }
-        remember_for_later(workspace, &mut store, &campaign, &settings)?;
+        remember_for_later(
+            workspace,
+            &mut store,
+            &campaign,
+            &settings,
+            overridden.as_ref(),
+        )?;
         return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Hours);
     }
     let runtime = conduct::runtime()?;
@@ -279,10 +297,17 @@ fn remember_for_later(
     store: &mut Store,
     campaign: &Campaign,
     settings: &[(Setting, String)],
+    overridden: Option<&Steering>,
 ) -> Result<(), Failure> {
     let now = workspace.clock.moment();
-    store.write(|tx| changes::change(tx, campaign.id, settings, workspace.owner(), &now))?;
-    Ok(())
+    store.write(|tx| -> Result<(), Failure> {
+        workspace.check_may_change(campaign)?;
+        changes::change(tx, campaign.id, settings, workspace.owner(), &now)?;
+        if let Some(overridden) = overridden {
+            steering::record(tx, campaign.id, overridden)?;
+        }
+        Ok(())
+    })
 }
 
 /// Puts settings into force that were found to fit.

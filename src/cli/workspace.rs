@@ -161,12 +161,18 @@ impl Workspace {
 
     /// Returns the campaign of this name, to change it: only its owner may, and only with its own account configured.
     pub(super) fn changed_campaign(&self, tx: &Tx<'_>, name: &str) -> Result<Campaign, Failure> {
-        let campaign = self.own_campaign(tx, name)?;
-        match self.config.text("EXOTEL_ACCOUNT_SID") {
-            Some(configured) if !self.ui.sandbox => check_account(&campaign, configured)?,
-            _ => {}
-        }
+        let campaign = self.campaign(tx, name)?;
+        self.check_may_change(&campaign)?;
         Ok(campaign)
+    }
+
+    /// Refuses whoever does not own the campaign, or works for another account than it.
+    pub(super) fn check_may_change(&self, campaign: &Campaign) -> Result<(), Failure> {
+        self.check_owner(campaign)?;
+        match self.config.text("EXOTEL_ACCOUNT_SID") {
+            Some(configured) if !self.ui.sandbox => check_account(campaign, configured),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses whoever does not own the campaign.

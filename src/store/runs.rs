@@ -9,7 +9,7 @@ use super::attempts::{self, Source, Terms};
 use super::campaigns::{self, CampaignId, PausedBy};
 use super::quality;
 use super::schedules::{self, Outcome};
-use super::{Result, StoreError, Tx, exactly_one, forget, from_us, to_ms, to_us};
+use super::{Result, StoreError, Tx, contacts, exactly_one, forget, from_us, to_ms, to_us};
 use crate::clock::Moment;
 use crate::domain::attempt::{Doubt, Evidence};
 use crate::domain::doubt::Patience;
@@ -93,7 +93,8 @@ pub fn campaign_is_running(tx: &Tx<'_>, campaign: CampaignId, now: Timestamp) ->
          WHERE id = ?1 AND paused_by IS NOT 'person' AND state <> 'cancelled'",
         params![campaign.get(), to_ms(now)],
     )?;
-    if changed == 1 {
+    // A run that only looks for lost calls is not the start that was ordered.
+    if changed == 1 && contacts::counts(tx, campaign)?.pending > 0 {
         schedules::end(tx, campaign, Outcome::Started, now)?;
         // Only a person starts a campaign whose schedule was missed.
         schedules::get_over_missed(tx, campaign)?;

@@ -79,7 +79,7 @@ fn choose(
     args: &args::DoubtsResolve,
 ) -> Result<(Vec<Campaign>, BTreeSet<AttemptId>), Failure> {
     if let Some(name) = &args.campaign {
-        let campaign = workspace.own_campaign(tx, name)?;
+        let campaign = workspace.changed_campaign(tx, name)?;
         let waiting = evidence::waiting(tx, Some(campaign.id))?;
         let held = waiting.iter().filter(|doubt| is_held(doubt));
         let held: BTreeSet<_> = held.map(|doubt| doubt.attempt).collect();
@@ -104,7 +104,7 @@ fn choose(
         }
         let campaign = attempts::campaign(tx, *attempt)?;
         let campaign = campaigns::get(tx, campaign)?;
-        workspace.check_owner(&campaign)?;
+        workspace.check_may_change(&campaign)?;
         doubts::check_decidable(tx, *attempt, workspace.clock.wall())
             .map_err(|error| not_decidable(error, &campaign))?;
         if campaigns.iter().all(|known| known.id != campaign.id) {

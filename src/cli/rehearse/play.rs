@@ -176,10 +176,13 @@ impl Stage {
                 order,
                 send_at,
                 send_at_wall,
+                permitted_until,
                 ..
             } => {
                 let late = now.saturating_sub(send_at);
-                let reply = match pace::may_still_be_sent(late, time.duration_since(send_at_wall)) {
+                let in_time = pace::may_still_be_sent(late, time.duration_since(send_at_wall))
+                    .and_then(|()| pace::is_still_open(time, permitted_until));
+                let reply = match in_time {
                     Ok(()) => phones::dial(&mut self.exchange, time, &order),
                     Err(why) => Reply::NotSent(why),
                 };

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use exocamp::domain::campaign::Setting;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::answers::assert_adds_up;
 use crate::support::binary::{Folder, closed_hours, number, people};
 use crate::support::exotel::{Exotel, rung_once};
+use crate::support::process::eventually;
 
 /// Imports the people whose numbers end in these, to be called at any hour.
 fn list(folder: &Folder, campaign: &str, endings: std::ops::Range<u32>) {
@@ -140,7 +142,7 @@ fn ctrl_c_ends_every_campaign_of_the_run() {
     list(&folder, "second", 50..90);
     let running = folder.spawn("run");
     exotel.has_accepted(8);
-    running.signal(rustix::process::Signal::INT);
+    running.signal(Signal::INT);
     running.end().exits(130);
     for campaign in ["first", "second"] {
         let status = folder.status(campaign);
@@ -186,4 +188,54 @@ fn a_campaign_whose_end_has_come_is_finished_even_if_somebody_holds_it_back() {
     }
     let again = folder.run("-q run").exits(0);
     assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn what_a_call_that_was_killed_has_left_open_is_asked_about_and_blocks_nobody_for_ever() {
+    let exotel = Exotel::start("--fate 00=slow --slow 25s --hold 100ms --mix completed=1");
+    let mut folder = Folder::calling(&exotel);
+    let shorter = [
+        ("EXOCAMP_REPLY_TIMEOUT", "1s"),
+        ("EXOCAMP_QUEUE_ALLOWANCE", "0s"),
+        ("EXOCAMP_RECORD_LAG", "0s"),
+        ("EXOCAMP_DOUBT_LOOKS", "1s"),
+    ];
+    for (name, value) in shorter {
+        folder.set(name, value);
+    }
+    let running = folder.spawn("call 9876500000");
+    exotel.has_accepted(1);
+    running.signal(Signal::KILL);
+    running.end();
+    exotel.calls_are_over();
+    let open = |folder: &Folder| -> i64 {
+        let sql = "SELECT count(*) FROM attempt WHERE live = 1";
+        let database = folder.database();
+        database.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(open(&folder), 1);
+    eventually("the call's end", || {
+        let ran = folder.run("run -q");
+        assert_eq!(ran.stdout, "");
+        (open(&folder) == 0).then_some(())
+    });
+    assert_eq!(exotel.ledger().len(), 1, "and nobody was called again");
+}
+
+#[test]
+fn whoever_looks_without_quiet_is_told_why_a_campaign_is_left_alone() {
+    let exotel = Exotel::start("");
+    let mut folder = Folder::calling(&exotel);
+    list(&folder, "first", 0..2);
+    folder.pause("first");
+    let ran = folder.run("run").exits(3);
+    assert!(
+        ran.stderr.contains("`first` is left alone: paused"),
+        "{}",
+        ran.stderr
+    );
+    // A crontab of the wrong user would be silent for ever.
+    folder.set("EXOCAMP_USER", "ravi");
+    let ran = folder.run("run -q").exits(0);
+    assert!(ran.stderr.contains("`EXOCAMP_USER=asha`"), "{}", ran.stderr);
 }

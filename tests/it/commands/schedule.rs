@@ -157,3 +157,21 @@ fn times_that_make_no_sense_are_refused() {
         assert!(ran.stderr.contains(told), "{line}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn a_start_that_the_hours_would_never_permit_is_refused() {
+    let folder = Folder::new();
+    folder.import_people("leads", 1);
+    folder.remember("leads", Setting::Hours, "10:00-11:00");
+    let line = |at: &str, latest: &str| {
+        let time = |time: &str| format!("2099-03-02T{time}:00+05:30");
+        format!(
+            "schedule leads --at {} --not-after {}",
+            time(at),
+            time(latest)
+        )
+    };
+    let ran = folder.run(&line("03:00", "05:00")).exits(2);
+    assert!(ran.stderr.contains("after `--not-after`"), "{}", ran.stderr);
+    folder.run(&line("03:00", "10:30")).exits(0);
+}

@@ -161,3 +161,25 @@ fn retries_that_are_permitted_while_calls_are_live_count_for_them() {
     assert_eq!(summary["counts"]["failed"], 3);
     assert_eq!(exotel.ledger().len(), 6, "each was tried once more");
 }
+
+#[test]
+fn a_campaign_is_not_changed_with_another_account_configured() {
+    let mut folder = Folder::new();
+    folder.import_people("leads", 1);
+    folder.change("leads", |tx, id| {
+        exocamp::store::campaigns::bind_account(tx, id, "exampleco1")
+    });
+    folder.set("EXOTEL_ACCOUNT_SID", "exampleco2");
+    for line in [
+        "set leads rate=5/s",
+        "pause leads",
+        "cancel leads",
+        "import people.csv --campaign leads",
+    ] {
+        let ran = folder.run(line).exits(2);
+        let told = "belongs to account `exampleco1`";
+        assert!(ran.stderr.contains(told), "{line}: {}", ran.stderr);
+    }
+    folder.set("EXOTEL_ACCOUNT_SID", "exampleco1");
+    folder.run("set leads rate=5/s").exits(0);
+}
