@@ -72,7 +72,7 @@ pub struct Fitting {
     pub do_not_call: u64,
 }
 
-/// Counts whom [`offer`] would offer.
+/// Counts whom `offer` would offer.
 ///
 /// # Errors
 /// When the database cannot be read.
