@@ -28,6 +28,11 @@ impl LastLook {
     /// # Errors
     /// When its permission was withdrawn. When that cannot be read, it may not leave either.
     pub(super) fn permits(&self, attempt: AttemptId) -> std::result::Result<(), NotSent> {
+        // The look would find out that the intent is not committed.
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::PostBeforeCommit) {
+            return Ok(());
+        }
         let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match store.read(|tx| permission::stands(tx, attempt)) {
             Ok(true) => Ok(()),
