@@ -227,39 +227,32 @@ pub(super) fn prepare(
             rules::check_caller_ids(workspace, tx, intended)
         })?
     };
-    if campaign.paused_by == Some(PausedBy::Person) {
-        let name = typed_name(&campaign.name);
-        workspace.ui.note(&format!(
-            "a person has paused this campaign; `exocamp resume {name}` ends that"
-        ));
-        remember_for_later(
-            workspace,
-            &mut store,
-            &campaign,
-            &settings,
-            overridden.as_ref(),
-        )?;
-        return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Paused);
-    }
     if decider == Decider::Run && matches!(campaign.paused_by, Some(PausedBy::Quality(_))) {
         // Paused since `run` looked, by a run that has said why.
         return Ok(Prepared::Over(Exit::Stopped));
     }
-    if !calendar.is_open(now) && !wait && !only_looks {
+    let is_closed = !calendar.is_open(now) && !wait && !only_looks;
+    let because = if campaign.paused_by == Some(PausedBy::Person) {
+        let name = typed_name(&campaign.name);
+        workspace.ui.note(&format!(
+            "a person has paused this campaign; `exocamp resume {name}` ends that"
+        ));
+        Some(StoppedBecause::Paused)
+    } else if is_closed {
         if let Some(opening) = calendar.next_opening(now) {
             let opening = clock_time(opening, now);
             workspace.ui.note(&format!(
                 "the calling hours open at {opening}; `--wait` waits for them"
             ));
         }
-        remember_for_later(
-            workspace,
-            &mut store,
-            &campaign,
-            &settings,
-            overridden.as_ref(),
-        )?;
-        return stop_before_calling(workspace, &mut store, &campaign, StoppedBecause::Hours);
+        Some(StoppedBecause::Hours)
+    } else {
+        None
+    };
+    if let Some(because) = because {
+        let overridden = overridden.as_ref();
+        remember_for_later(workspace, &mut store, &campaign, &settings, overridden)?;
+        return stop_before_calling(workspace, &mut store, &campaign, because);
     }
     let runtime = conduct::runtime()?;
     let dialling = provider::dialling(workspace, &policy, limits)?;

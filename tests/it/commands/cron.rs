@@ -45,9 +45,8 @@ fn as_cron_does(folder: &Path, beginning: &str) -> Ran {
     Running::spawn(shell).end()
 }
 
-#[test]
-fn the_readmes_crontab_line_calls_everybody_and_says_nothing_while_all_is_well() {
-    let exotel = Exotel::start("--hold 50ms --mix completed=1 --fate 02=busy");
+/// Returns a folder whose settings are all in its `.env`: cron's environment has none.
+fn folder_of_cron(exotel: &Exotel) -> Folder {
     let mut folder = Folder::new();
     folder.unset("EXOCAMP_USER");
     let settings: String = exotel
@@ -55,6 +54,13 @@ fn the_readmes_crontab_line_calls_everybody_and_says_nothing_while_all_is_well()
         .map(|(name, value)| format!("{name}='{value}'\n"))
         .collect();
     folder.write(".env", &settings);
+    folder
+}
+
+#[test]
+fn the_readmes_crontab_line_calls_everybody_and_says_nothing_while_all_is_well() {
+    let exotel = Exotel::start("--hold 50ms --mix completed=1 --fate 02=busy");
+    let folder = folder_of_cron(&exotel);
     folder.write("contacts.csv", &people(0..4));
     folder.run("import contacts.csv").exits(0);
     // Made once by hand: what is remembered goes for every run after it.
@@ -79,13 +85,7 @@ fn the_readmes_crontab_line_calls_everybody_and_says_nothing_while_all_is_well()
 #[test]
 fn the_readmes_line_for_all_campaigns_beside_a_long_run_is_silent_and_calls_nobody_twice() {
     let exotel = Exotel::start("--hold 2s --mix completed=1");
-    let mut folder = Folder::new();
-    folder.unset("EXOCAMP_USER");
-    let settings: String = exotel
-        .environment()
-        .map(|(name, value)| format!("{name}='{value}'\n"))
-        .collect();
-    folder.write(".env", &settings);
+    let folder = folder_of_cron(&exotel);
     folder.write("contacts.csv", &people(0..20));
     folder.run("import contacts.csv").exits(0);
     let running = folder.spawn("start contacts --hours 00:00-24:00 --rate 5/s --allowance max");
@@ -103,13 +103,7 @@ fn the_readmes_line_for_all_campaigns_beside_a_long_run_is_silent_and_calls_nobo
 #[test]
 fn a_crontab_line_is_silent_about_a_campaign_that_is_done_or_running() {
     let exotel = Exotel::start("--hold 2s --mix completed=1");
-    let mut folder = Folder::new();
-    folder.unset("EXOCAMP_USER");
-    let settings: String = exotel
-        .environment()
-        .map(|(name, value)| format!("{name}='{value}'\n"))
-        .collect();
-    folder.write(".env", &settings);
+    let folder = folder_of_cron(&exotel);
     folder.write("contacts.csv", &people(0..1));
     folder.run("import contacts.csv").exits(0);
     let running = folder.spawn("start contacts --hours 00:00-24:00");
