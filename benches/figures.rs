@@ -13,7 +13,7 @@ use exocamp::dialer::rolls::Rolls;
 use exocamp::dialer::run::{AccountLines, Assignment, Dialling, Task};
 use exocamp::dialer::{self, Equipment, Summary};
 use exocamp::domain::campaign::Setting;
-use exocamp::domain::contact::NewContact;
+use exocamp::domain::contact::{Fields, NewContact};
 use exocamp::domain::doubt::Patience;
 use exocamp::domain::eligibility::Caps;
 use exocamp::domain::ending::RunLimits;
@@ -334,7 +334,8 @@ fn fill(store: &mut Store, count: u64, settings: &[(&str, &str)]) -> anyhow::Res
             let contact = NewContact {
                 number: number(index)?,
                 name: None,
-                fields: Vec::new(),
+                fields: Fields::default(),
+                more_numbers: Vec::new(),
                 line: index,
             };
             contacts::add(tx, campaign, source, &contact)?;

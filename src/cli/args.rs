@@ -144,17 +144,81 @@ pub(super) struct Named {
     pub(super) campaign: String,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Import {
-    /// CSV files with a header; `-` for standard input
+    #[command(subcommand)]
+    pub(super) command: Option<ImportCommand>,
+    /// CSV, TSV, XLSX, XLS or ODS files with a header; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// The campaign to add them to; created if new [default: the first file's stem]
     #[arg(long, value_name = "NAME")]
     pub(super) campaign: Option<String>,
-    /// Name the columns yourself: `phone=COLUMN,name=COLUMN`
-    #[arg(long, value_name = "MAP")]
+    #[command(flatten)]
+    pub(super) reading: Reading,
+    /// Write the rows that were refused to this file, to be repaired and imported again
+    #[arg(long, value_name = "FILE")]
+    pub(super) rejects: Option<PathBuf>,
+    /// Read and count everything, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum ImportCommand {
+    /// Take the last import back, if nobody of it was called
+    Undo(ImportUndo),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ImportUndo {
+    /// Of this campaign [default: the last import of all]
+    #[arg(long, value_name = "NAME")]
+    pub(super) campaign: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+/// How a list is read.
+#[derive(Args, Debug, Default)]
+pub(super) struct Reading {
+    /// Name the columns yourself, as the header does or by their place: `phone=COLUMN,name=COLUMN`
+    #[arg(long, value_name = "MAP", help_heading = "Reading")]
     pub(super) map: Option<ColumnMap>,
+    /// The first row is a contact already; needs `--map phone=N`
+    #[arg(long, help_heading = "Reading")]
+    pub(super) no_header: bool,
+    /// The text's encoding, such as windows-1252 [default: utf-8, or what its byte order mark says]
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(super) encoding: Option<String>,
+    /// The sign that separates the columns: comma, semicolon, tab or pipe [default: found from the header]
+    #[arg(long, value_name = "SIGN", help_heading = "Reading")]
+    pub(super) delimiter: Option<String>,
+    /// The workbook's sheet, by name or place [default: the first]
+    #[arg(long, value_name = "SHEET", help_heading = "Reading")]
+    pub(super) sheet: Option<String>,
+    /// Countries whose numbers may be called besides India's: `AE`, `+971`; several with commas
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "Reading"
+    )]
+    pub(super) country: Vec<String>,
+    /// Take cells with several numbers: call the first of them, or both
+    #[arg(long, value_enum, value_name = "WHICH", help_heading = "Reading")]
+    pub(super) split_numbers: Option<Split>,
+}
+
+/// Which numbers of a cell with several to call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(super) enum Split {
+    /// The first, and leave the others alone
+    First,
+    /// Each, as a contact of its own
+    Both,
 }
 
 #[derive(Args, Debug, Default)]
@@ -617,12 +681,11 @@ pub(super) struct DndAdd {
 
 #[derive(Args, Debug)]
 pub(super) struct DndImport {
-    /// CSV files with a header; `-` for standard input
+    /// CSV, TSV, XLSX, XLS or ODS files with a header; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// Name the column yourself: `phone=COLUMN`
-    #[arg(long, value_name = "MAP")]
-    pub(super) map: Option<ColumnMap>,
+    #[command(flatten)]
+    pub(super) reading: Reading,
     /// Why; kept with the record [default: the file's name]
     #[arg(long, value_name = "TEXT")]
     pub(super) note: Option<String>,

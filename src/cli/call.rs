@@ -11,7 +11,7 @@ use super::view::typed_name;
 use super::workspace::{Workspace, read};
 use crate::dialer::run::Task;
 use crate::domain::campaign::{CampaignState, NotAName, Policy, Setting};
-use crate::domain::contact::NewContact;
+use crate::domain::contact::{Fields, NewContact};
 use crate::domain::ending::{RunLimits, StoppedBecause};
 use crate::domain::phone::PhoneNumber;
 use crate::sandbox::Script;
@@ -134,7 +134,8 @@ fn offer(
         let contact = NewContact {
             number,
             name: None,
-            fields: Vec::new(),
+            fields: Fields::default(),
+            more_numbers: Vec::new(),
             line: 0,
         };
         let source = contacts::add_source(tx, campaign.id, "(typed)", now)?;

@@ -48,8 +48,7 @@ pub(super) fn run(ui: Ui) -> Result<Exit, Failure> {
         &step,
         &args::Import {
             files: vec![list],
-            campaign: None,
-            map: None,
+            ..args::Import::default()
         },
     )?;
 

@@ -18,7 +18,6 @@ use super::status::parse_number;
 use super::view::{counted, typed_name};
 use super::workspace::Workspace;
 use crate::domain::phone::PhoneNumber;
-use crate::import::Options;
 use crate::store::do_not_call::{self, Entry, Removed, Source};
 use crate::store::forget::Recogniser;
 use crate::store::{StoreError, Tx};
@@ -157,10 +156,7 @@ struct ImportView<'a> {
 }
 
 fn import(workspace: &Workspace, args: &args::DndImport) -> Result<Exit, Failure> {
-    let options = Options {
-        columns: args.map.clone().unwrap_or_default(),
-        ..Options::default()
-    };
+    let options = import::options(&args.reading)?;
     let mut counted = Counted::default();
     let mut files = Vec::new();
     for path in &args.files {

@@ -1,13 +1,16 @@
 //! `import`: CSV files into a campaign, all good rows in one commit.
 
+mod reading;
+
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read as _};
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub(super) use self::reading::options;
 use super::args;
 use super::failure::{Exit, Failure};
 use super::forget;
@@ -16,7 +19,6 @@ use super::view::typed_name;
 use super::workspace::Workspace;
 use crate::domain::campaign::{CampaignName, CampaignState};
 use crate::domain::contact::NewContact;
-use crate::domain::phone::{PhoneNumber, PhoneRules};
 use crate::import::{ImportError, Options, Reader};
 use crate::store::Tx;
 use crate::store::campaigns::{self, CampaignId};
@@ -52,18 +54,7 @@ const SHOWN_REJECTS: u64 = 10;
 
 pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Failure> {
     let name = campaign_name(args)?;
-    let own = workspace
-        .config
-        .text("EXOTEL_CALLER_ID")
-        .and_then(|text| PhoneNumber::parse_caller_id(text).ok());
-    let rules = PhoneRules {
-        own: own.into_iter().collect(),
-        ..PhoneRules::default()
-    };
-    let options = Options {
-        columns: args.map.clone().unwrap_or_default(),
-        rules,
-    };
+    let options = reading::of_contacts(workspace, &args.reading)?;
 
     // All files are read before the database is locked: a slow pipe must not keep a running campaign from its turns.
     let mut inputs = Vec::new();
@@ -161,12 +152,14 @@ fn campaign_name(args: &args::Import) -> Result<CampaignName, Failure> {
         })
 }
 
-pub(super) fn open(workspace: &Workspace, path: &Path) -> Result<Box<dyn Read>, Failure> {
+pub(super) fn open(workspace: &Workspace, path: &Path) -> Result<Cursor<Vec<u8>>, Failure> {
+    let mut bytes = Vec::new();
     if path == Path::new("-") {
-        return Ok(Box::new(io::stdin()));
+        io::stdin().read_to_end(&mut bytes)?;
+        return Ok(Cursor::new(bytes));
     }
-    match File::open(workspace.path(path)) {
-        Ok(file) => Ok(Box::new(file)),
+    match File::open(workspace.path(path)).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Cursor::new(bytes)),
         Err(error) => {
             let shown = path.display();
             Err(Failure::new(Exit::Usage, error.to_string())
@@ -197,7 +190,7 @@ fn find_or_create(
 /// Reads all rows of a file; refused ones are told and counted.
 pub(super) fn read_file(
     workspace: &Workspace,
-    input: Box<dyn Read>,
+    input: Cursor<Vec<u8>>,
     options: &Options,
     counted: &mut Counted,
 ) -> Result<Vec<NewContact>, Failure> {

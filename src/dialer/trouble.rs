@@ -213,7 +213,7 @@ mod tests {
     use crate::dialer::rolls::Rolls;
     use crate::dialer::run::{AccountLines, Assignment, Dialling, Run};
     use crate::dialer::turn::turn;
-    use crate::domain::contact::NewContact;
+    use crate::domain::contact::{Fields, NewContact};
     use crate::domain::doubt::Patience;
     use crate::domain::ending::RunLimits;
     use crate::domain::pace::Allowance;
@@ -233,7 +233,8 @@ mod tests {
                 let contact = NewContact {
                     number,
                     name: None,
-                    fields: Vec::new(),
+                    fields: Fields::default(),
+                    more_numbers: Vec::new(),
                     line: 2,
                 };
                 contacts::add(tx, id, source, &contact)?;

@@ -12,12 +12,55 @@ use super::phone::PhoneNumber;
 pub struct NewContact {
     /// Whom to call.
     pub number: PhoneNumber,
+    /// Where else they can be called: each number of a split cell becomes a contact of its own.
+    pub more_numbers: Vec<PhoneNumber>,
     /// What to call them; `None` where the row does not say.
     pub name: Option<String>,
     /// The other columns, in the file's order; no name occurs twice.
-    pub fields: Vec<(String, String)>,
-    /// The physical line of the file on which the row begins, the first being 1.
+    pub fields: Fields,
+    /// The physical line of the file on which the row begins, or the sheet's row, the first being 1.
     pub line: u64,
+}
+
+/// The other columns of a row, as the JSON object of texts that is stored.
+///
+/// Written as JSON at once: a list has millions of cells, and nobody looks at one before it is stored.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Fields(String);
+
+impl Fields {
+    /// Adds a column; its name must not have been added before.
+    pub fn push(&mut self, name: &str, value: &str) {
+        if self.0.is_empty() {
+            self.0.push('{');
+        } else {
+            self.0.pop();
+            self.0.push(',');
+        }
+        push_json(&mut self.0, name);
+        self.0.push(':');
+        push_json(&mut self.0, value);
+        self.0.push('}');
+    }
+
+    /// Returns the object, `None` where there are no columns.
+    pub fn as_json(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|json| !json.is_empty())
+    }
+}
+
+/// Appends a text as JSON; nearly none has a character that must be written in another way.
+fn push_json(json: &mut String, text: &str) {
+    if text
+        .bytes()
+        .any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
+    {
+        json.push_str(&serde_json::Value::from(text).to_string());
+    } else {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    }
 }
 
 /// A contact's state as people see it.
@@ -88,6 +131,27 @@ impl FromStr for ContactState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_are_a_json_object_in_their_order() {
+        let mut fields = Fields::default();
+        assert_eq!(fields.as_json(), None);
+        let columns = [
+            ("Due", "1,500"),
+            ("said \"so\"", "a\n\\ \u{1b}"),
+            ("नाम", "आशा 👋"),
+        ];
+        for (name, value) in columns {
+            fields.push(name, value);
+        }
+        let json: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(fields.as_json().unwrap()).unwrap();
+        let read: Vec<_> = json
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+            .collect();
+        assert_eq!(read, columns);
+    }
 
     #[test]
     fn every_state_is_read_back_from_its_name() {

@@ -5,6 +5,8 @@
 
 use std::io;
 
+use csv::StringRecord;
+
 use crate::domain::phone::PhoneError;
 
 /// The file cannot be imported.
@@ -113,6 +115,8 @@ pub struct RowError {
     pub reason: RowReason,
     /// The phone cell as it may be shown: digits hidden, cut short.
     pub cell: String,
+    /// The row's cells as they are, for the file of refused rows; never shown.
+    pub cells: StringRecord,
 }
 
 /// The reason why a row was refused.

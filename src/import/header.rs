@@ -8,6 +8,7 @@ use csv::StringRecord;
 use super::error::ImportError;
 use super::map::ColumnMap;
 use super::names::{name_part, name_rank, normalised, phone_rank};
+use crate::domain::contact::Fields;
 use crate::domain::phone::{PhoneNumber, mask_numbers};
 
 /// How many columns an error lists.
@@ -87,13 +88,15 @@ impl Columns {
     }
 
     /// Returns the other cells of a row as they are; those the row does not have are empty.
-    pub(super) fn fields_in(&self, record: &StringRecord) -> Vec<(String, String)> {
-        let value = |field: &Field| record.get(field.index).unwrap_or_default().to_owned();
-        let pairs = self.fields.iter().map(|field| (field, value(field)));
-        pairs
-            .filter(|(field, value)| !field.unnamed || !value.is_empty())
-            .map(|(f, v)| (f.name.clone(), v))
-            .collect()
+    pub(super) fn fields_in(&self, record: &StringRecord) -> Fields {
+        let mut fields = Fields::default();
+        for field in &self.fields {
+            let value = record.get(field.index).unwrap_or_default();
+            if !field.unnamed || !value.is_empty() {
+                fields.push(&field.name, value);
+            }
+        }
+        fields
     }
 }
 

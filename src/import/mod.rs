@@ -1,4 +1,7 @@
-//! CSV bytes → contacts, row by row, from any reader.
+//! The bytes of a list, text or workbook → contacts, row by row.
+//!
+//! `records` gives the rows of either kind of file: `text` is for CSV and its kin. `header` says which column is
+//! what, by `names` or by a person's `map`; the rows themselves are judged here.
 //!
 //! Refuses to guess which column holds the numbers, which sign separates the columns, and in which encoding the file is:
 //! each has an error of its own that ends the import with a remedy. A bad row is no error of the file: it comes out beside
@@ -11,12 +14,13 @@ mod error;
 mod header;
 mod map;
 mod names;
-mod sniff;
-mod watch;
+mod records;
+mod text;
 
-use std::io::{self, Chain, Cursor, Read};
+use std::io::{Read, Seek};
 
 use csv::StringRecord;
+use encoding_rs::Encoding;
 
 pub use error::{ImportError, RowError, RowReason};
 pub use map::{BadColumnMap, ColumnMap};
@@ -24,7 +28,7 @@ pub use map::{BadColumnMap, ColumnMap};
 use crate::domain::contact::NewContact;
 use crate::domain::phone::{PhoneRules, mask_digits};
 use header::Columns;
-use watch::{Trouble, Watch};
+use records::{Record, Records};
 
 /// The largest cell that is taken, in bytes.
 const LARGEST_CELL: usize = 64 * 1024;
@@ -32,49 +36,59 @@ const LARGEST_CELL: usize = 64 * 1024;
 const SHOWN: usize = 60;
 
 /// What the caller decides about a file.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Default, Debug)]
 pub struct Options {
     /// The columns named by `--map`; the others are found by their usual names.
     pub columns: ColumnMap,
+    /// Whether the first row names the columns.
+    pub header: Header,
+    /// The text's encoding, where the file does not say it by a byte order mark; UTF-8 unless given.
+    pub encoding: Option<&'static Encoding>,
+    /// The sign that separates the columns; found from the header unless given.
+    pub delimiter: Option<u8>,
+    /// The workbook's sheet, by name or by its place, the first being 1; the first visible one unless given.
+    pub sheet: Option<String>,
     /// Which numbers may be called.
     pub rules: PhoneRules,
+}
+
+/// Whether the first row of a list names its columns.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Header {
+    /// It does.
+    #[default]
+    First,
+    /// There is none: columns have numbers only, the first being 1.
+    Missing,
 }
 
 /// One row: a contact, or the reason why it is none.
 pub type Row = Result<NewContact, RowError>;
 
-/// Reads the contacts of one file.
+/// Reads the contacts of one file, a text or a workbook.
 ///
 /// An `Err` of the iterator itself concerns the whole file and is its last item: what came before must not be kept either,
 /// since a file is imported whole or not at all.
 pub struct Reader<R> {
-    csv: csv::Reader<Watch<Chain<Cursor<Vec<u8>>, R>>>,
+    records: Records<R>,
     columns: Columns,
     rules: PhoneRules,
-    record: StringRecord,
+    record: Record,
     finished: bool,
 }
 
-impl<R: Read> Reader<R> {
-    /// Reads the beginning of a file: byte order mark, delimiter, header.
-    pub fn open(mut input: R, options: &Options) -> Result<Self, ImportError> {
-        let start = sniff::beginning(&mut input).map_err(ImportError::Read)?;
-        let delimiter = sniff::delimiter(&start, &options.columns)?;
-        let watch = Watch::new(Cursor::new(start).chain(input), delimiter);
-        let mut csv = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .buffer_capacity(64 * 1024)
-            .from_reader(watch);
-        let mut record = StringRecord::new();
-        while let Some(line) = next_record(&mut csv, &mut record)? {
-            if is_blank(&record) {
+impl<R: Read + Seek + Send + 'static> Reader<R> {
+    /// Reads the beginning of a file: what kind it is, and its header.
+    pub fn open(input: R, options: &Options) -> Result<Self, ImportError> {
+        let mut records = Records::open(input, options)?;
+        let mut record = Record::default();
+        while records.next(&mut record)? {
+            if is_blank(&record.cells) {
                 continue;
             }
-            let columns = Columns::find(&record, &options.columns, line)?;
+            let columns = Columns::find(&record.cells, &options.columns, record.line)?;
             return Ok(Self {
-                csv,
+                records,
                 columns,
                 rules: options.rules.clone(),
                 record,
@@ -86,53 +100,58 @@ impl<R: Read> Reader<R> {
 
     /// Returns the next row that is not blank; `None` at the end of the file.
     fn next_row(&mut self) -> Result<Option<Row>, ImportError> {
-        while let Some(line) = next_record(&mut self.csv, &mut self.record)? {
-            if !is_blank(&self.record) {
-                return Ok(Some(self.row(line)));
+        while self.records.next(&mut self.record)? {
+            if self.record.wound.is_some() || !is_blank(&self.record.cells) {
+                return Ok(Some(self.row()));
             }
         }
         Ok(None)
     }
 
-    fn row(&self, line: u64) -> Row {
-        let record = &self.record;
-        let cell = record.get(self.columns.phone()).unwrap_or_default();
+    fn row(&self) -> Row {
+        let cells = &self.record.cells;
+        let cell = cells.get(self.columns.phone()).unwrap_or_default();
         let refused = |reason| RowError {
-            line,
+            line: self.record.line,
             reason,
             cell: shown(cell),
+            cells: cells.clone(),
         };
-        if record.as_slice().contains('\0') {
+        if let Some(wound) = self.record.wound {
+            return Err(refused(wound));
+        }
+        if cells.as_slice().contains('\0') {
             return Err(refused(RowReason::NulByte));
         }
-        if record.iter().any(|cell| cell.len() > LARGEST_CELL) {
+        if cells.iter().any(|cell| cell.len() > LARGEST_CELL) {
             return Err(refused(RowReason::CellTooLarge));
         }
         // Surplus cells that are all empty come from a delimiter at the end of the line and lose nothing.
-        if record
+        if cells
             .iter()
             .skip(self.columns.len())
             .any(|cell| !cell.is_empty())
         {
             return Err(refused(RowReason::Ragged {
-                cells: record.len(),
+                cells: cells.len(),
                 columns: self.columns.len(),
             }));
         }
-        let number = self
+        let (number, more_numbers) = self
             .rules
-            .parse(cell)
+            .parse_all(cell)
             .map_err(|reason| refused(RowReason::Phone(reason)))?;
         Ok(NewContact {
             number,
-            name: self.columns.name_in(record),
-            fields: self.columns.fields_in(record),
-            line,
+            more_numbers,
+            name: self.columns.name_in(cells),
+            fields: self.columns.fields_in(cells),
+            line: self.record.line,
         })
     }
 }
 
-impl<R: Read> Iterator for Reader<R> {
+impl<R: Read + Seek + Send + 'static> Iterator for Reader<R> {
     type Item = Result<Row, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -142,36 +161,6 @@ impl<R: Read> Iterator for Reader<R> {
         let next = self.next_row().transpose();
         self.finished = !matches!(next, Some(Ok(_)));
         next
-    }
-}
-
-/// Reads one record and returns the line on which it begins.
-fn next_record<R: Read>(
-    csv: &mut csv::Reader<Watch<R>>,
-    record: &mut StringRecord,
-) -> Result<Option<u64>, ImportError> {
-    let read = csv.read_record(record);
-    // The parser does not count lines that end in CR, and counts blank lines to the row after them.
-    let line = csv.get_mut().begun_on();
-    match read {
-        Ok(true) => Ok(Some(line)),
-        Ok(false) => Ok(None),
-        Err(error) => Err(match error.into_kind() {
-            csv::ErrorKind::Io(error) => trouble(error),
-            csv::ErrorKind::Utf8 { .. } => ImportError::NotUtf8 { line },
-            other => ImportError::Read(io::Error::other(format!("{other:?}"))),
-        }),
-    }
-}
-
-fn trouble(error: io::Error) -> ImportError {
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Trouble>())
-    {
-        Some(Trouble::UnclosedQuote { line }) => ImportError::UnclosedQuote { line: *line },
-        Some(Trouble::RowTooLarge { line }) => ImportError::RowTooLarge { line: *line },
-        None => ImportError::Read(error),
     }
 }
 

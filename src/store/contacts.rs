@@ -77,7 +77,6 @@ pub fn add(
     contact: &NewContact,
 ) -> Result<Added> {
     let number = i64::try_from(contact.number.digits()).unwrap_or(i64::MAX);
-    let fields = (!contact.fields.is_empty()).then(|| fields_as_json(&contact.fields));
     let line = i64::try_from(contact.line).unwrap_or(i64::MAX);
     if insert(
         tx,
@@ -85,7 +84,7 @@ pub fn add(
         source,
         number,
         contact.name.as_deref(),
-        fields.as_deref(),
+        contact.fields.as_json(),
         line,
     )? {
         return Ok(Added::New);
@@ -142,15 +141,6 @@ pub fn remove_source(tx: &Tx<'_>, source: SourceId) -> Result<()> {
         "remove a source",
         tx.0.execute("DELETE FROM source WHERE id = ?1", [source.0])?,
     )
-}
-
-/// Returns the fields as a JSON object in the file's order.
-fn fields_as_json(fields: &[(String, String)]) -> String {
-    let object: serde_json::Map<_, _> = fields
-        .iter()
-        .map(|(key, value)| (key.clone(), value.as_str().into()))
-        .collect();
-    serde_json::Value::Object(object).to_string()
 }
 
 /// Adds so many new, pending contacts to the campaign's tally, and takes a finished campaign up again.
@@ -380,13 +370,15 @@ pub(super) fn number_of(digits: i64) -> Result<PhoneNumber> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::contact::Fields;
     use crate::store::Store;
 
     fn contact(number: &str, line: u64) -> NewContact {
         NewContact {
             number: number.parse().unwrap(),
             name: None,
-            fields: Vec::new(),
+            fields: Fields::default(),
+            more_numbers: Vec::new(),
             line,
         }
     }

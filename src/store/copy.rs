@@ -139,7 +139,7 @@ pub fn set_aside(tx: &Tx<'_>, earlier: CampaignId, now: Timestamp) -> Result<()>
 mod tests {
     use super::*;
     use crate::domain::campaign::Setting;
-    use crate::domain::contact::NewContact;
+    use crate::domain::contact::{Fields, NewContact};
 
     #[test]
     fn a_copy_has_the_list_and_the_settings_and_the_original_stays_as_it_is() {
@@ -149,9 +149,11 @@ mod tests {
             let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", now)?;
             campaigns::remember(tx, id, Setting::Lines, "5", "asha", now)?;
             let source = contacts::add_source(tx, id, "a.csv", now)?;
-            let fields = vec![("city".to_owned(), "Pune".to_owned())];
+            let mut fields = Fields::default();
+            fields.push("city", "Pune");
             let contact = NewContact {
                 number: "9876500000".parse().unwrap(),
+                more_numbers: Vec::new(),
                 name: None,
                 fields,
                 line: 2,
@@ -201,7 +203,8 @@ mod tests {
                 let contact = NewContact {
                     number: format!("987650000{line}").parse().unwrap(),
                     name: None,
-                    fields: Vec::new(),
+                    fields: Fields::default(),
+                    more_numbers: Vec::new(),
                     line,
                 };
                 contacts::add(tx, id, source, &contact)?;

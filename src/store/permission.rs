@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
     use crate::domain::campaign::CampaignState;
-    use crate::domain::contact::NewContact;
+    use crate::domain::contact::{Fields, NewContact};
     use crate::store::attempts::{self, Intent};
     use crate::store::campaigns::{self, PausedBy};
     use crate::store::{Store, contacts, runs};
@@ -92,7 +92,8 @@ mod tests {
             let contact = NewContact {
                 number: "9876500001".parse().unwrap(),
                 name: None,
-                fields: Vec::new(),
+                fields: Fields::default(),
+                more_numbers: Vec::new(),
                 line: 2,
             };
             contacts::add(tx, id, source, &contact)?;

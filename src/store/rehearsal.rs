@@ -269,7 +269,7 @@ pub fn left_out(tx: &Tx<'_>, campaign: CampaignId) -> Result<BTreeMap<String, u6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::contact::NewContact;
+    use crate::domain::contact::{Fields, NewContact};
     use crate::domain::retry::Verdict;
     use crate::store::attempts::{self, Intent};
 
@@ -286,7 +286,8 @@ mod tests {
                 let contact = NewContact {
                     number: number(line),
                     name: None,
-                    fields: Vec::new(),
+                    fields: Fields::default(),
+                    more_numbers: Vec::new(),
                     line,
                 };
                 contacts::add(tx, id, source, &contact)?;

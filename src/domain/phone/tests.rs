@@ -88,7 +88,7 @@ fn no_message_shows_a_number() {
 fn a_country_is_called_only_when_it_is_enabled() {
     let rules = PhoneRules {
         countries: vec![44, 1, 39, 65],
-        own: Vec::new(),
+        ..PhoneRules::default()
     };
     let cases = [
         ("+44 20 7183 8750", "+442071838750"),
@@ -116,8 +116,8 @@ fn a_country_is_called_only_when_it_is_enabled() {
 fn an_own_caller_id_is_no_contact_however_it_is_written() {
     let own = vec![PhoneNumber::parse_caller_id("08098765000").unwrap()];
     let rules = PhoneRules {
-        countries: Vec::new(),
         own,
+        ..PhoneRules::default()
     };
     for input in ["08098765000", "8098765000", "+91 80 9876 5000"] {
         assert_eq!(rules.parse(input), Err(PhoneError::OwnCallerId), "{input}");
@@ -285,7 +285,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(text in "\\PC*|.*") {
-        let rules = PhoneRules { countries: vec![1, 44], own: Vec::new() };
+        let rules = PhoneRules { countries: vec![1, 44], ..PhoneRules::default() };
         holds(&rules, &text)?;
         let _ = PhoneNumber::parse_caller_id(&text);
     }
@@ -293,7 +293,7 @@ proptest! {
     #[test]
     fn an_accepted_number_has_the_digits_of_its_cell(text in cells()) {
         holds(&PhoneRules::default(), &text)?;
-        holds(&PhoneRules { countries: vec![1, 39, 44, 49, 54, 65, 7], own: Vec::new() }, &text)?;
+        holds(&PhoneRules { countries: vec![1, 39, 44, 49, 54, 65, 7], ..PhoneRules::default() }, &text)?;
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::attempt::{Doubt, NotSent, is_legal_step};
 use crate::domain::call::{CallStatus, Outcome};
 use crate::domain::campaign::{CampaignState, Setting};
-use crate::domain::contact::NewContact;
+use crate::domain::contact::{Fields, NewContact};
 use crate::domain::rejection::RejectionClass;
 use crate::store::{Store, campaigns, contacts, runs};
 
@@ -34,7 +34,8 @@ fn intents(tx: &Tx<'_>, campaign: &str, numbers: &[&str]) -> Result<Vec<AttemptI
         let contact = NewContact {
             number: number.parse().unwrap(),
             name: None,
-            fields: Vec::new(),
+            fields: Fields::default(),
+            more_numbers: Vec::new(),
             line,
         };
         contacts::add(tx, id, source, &contact)?;
@@ -580,7 +581,8 @@ fn a_refusal_by_the_regulator_puts_the_person_on_the_do_not_call_list_in_all_cam
             let contact = NewContact {
                 number: "9876500000".parse().unwrap(),
                 name: None,
-                fields: Vec::new(),
+                fields: Fields::default(),
+                more_numbers: Vec::new(),
                 line: 2,
             };
             contacts::add(tx, other, source, &contact)?;

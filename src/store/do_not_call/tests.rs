@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::contact::{ContactState, NewContact};
+use crate::domain::contact::{ContactState, Fields, NewContact};
 use crate::domain::retry::Verdict;
 use crate::store::campaigns;
 use crate::store::contacts::{self, AT_ONCE};
@@ -25,7 +25,8 @@ fn campaign(tx: &Tx<'_>, name: &str, people: u32) -> Result<CampaignId> {
         let contact = NewContact {
             number: number(person),
             name: None,
-            fields: Vec::new(),
+            fields: Fields::default(),
+            more_numbers: Vec::new(),
             line: person.into(),
         };
         contacts::add(tx, id, source, &contact)?;

@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::attempt::{AttemptState, Doubt, Evidence};
 use crate::domain::call::{CallReport, CallStatus, Outcome as CallOutcome};
 use crate::domain::campaign::Policy;
-use crate::domain::contact::NewContact;
+use crate::domain::contact::{Fields, NewContact};
 use crate::domain::doubt::Patience;
 use crate::domain::retry::{Reason, Verdict};
 use crate::store::attempts::{self, AttemptId, Intent, Source, Terms};
@@ -35,10 +35,13 @@ impl Desk {
             .write(|tx| -> Result<()> {
                 let id = campaigns::create(tx, &"leads".parse().unwrap(), "asha", NOW)?;
                 let source = contacts::add_source(tx, id, "list.csv", NOW)?;
+                let mut fields = Fields::default();
+                fields.push("city", "Pune");
                 let contact = NewContact {
                     number: number(),
                     name: Some("Asha Kulkarni".to_owned()),
-                    fields: vec![("city".to_owned(), "Pune".to_owned())],
+                    fields,
+                    more_numbers: Vec::new(),
                     line: 2,
                 };
                 contacts::add(tx, id, source, &contact)?;

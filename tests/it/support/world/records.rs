@@ -5,7 +5,7 @@ use std::path::Path;
 
 use exocamp::domain::attempt::{AttemptState, Decision, Evidence, StateName};
 use exocamp::domain::campaign::Setting;
-use exocamp::domain::contact::NewContact;
+use exocamp::domain::contact::{Fields, NewContact};
 use exocamp::domain::money::Money;
 use exocamp::domain::phone::PhoneNumber;
 use exocamp::domain::report::Counts;
@@ -38,7 +38,8 @@ impl World {
         let people = people.map(|person| NewContact {
             number: PhoneNumber::from_digits(FIRST_NUMBER + person).unwrap(),
             name: None,
-            fields: Vec::new(),
+            fields: Fields::default(),
+            more_numbers: Vec::new(),
             line: person + 2,
         });
         let people: Vec<_> = people.collect();

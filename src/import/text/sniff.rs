@@ -7,9 +7,8 @@ use std::io::{self, Read};
 
 use csv::StringRecord;
 
-use super::error::ImportError;
-use super::header::Columns;
-use super::map::ColumnMap;
+use crate::import::header::Columns;
+use crate::import::{ColumnMap, ImportError};
 
 /// How much of a file is looked at; also the largest header that is understood.
 const BEGINNING: u64 = 64 * 1024;
@@ -23,7 +22,7 @@ const DELIMITERS: [(u8, &str); 4] = [
 ];
 
 /// Reads the beginning of a file and takes byte order marks off.
-pub(super) fn beginning(input: &mut impl Read) -> io::Result<Vec<u8>> {
+pub(in crate::import) fn beginning(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     input.take(BEGINNING).read_to_end(&mut start)?;
     // Some tools put a second mark before the first. The parser would take it off, and its rows would not be the watch's.
@@ -34,7 +33,7 @@ pub(super) fn beginning(input: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// Returns the sign that separates the columns.
-pub(super) fn delimiter(start: &[u8], map: &ColumnMap) -> Result<u8, ImportError> {
+pub(in crate::import) fn delimiter(start: &[u8], map: &ColumnMap) -> Result<u8, ImportError> {
     let header = first_row(start);
     let seen: Vec<(u8, &str, usize)> = DELIMITERS
         .into_iter()

@@ -1,0 +1,41 @@
+//! The rows of a list as its file has them, whatever kind of file it is.
+//!
+//! Knows nothing of columns and numbers. A row that cannot be read comes out all the same, with its line and its wound, so
+//! that every row of the source is accounted for.
+
+use std::io::{Read, Seek};
+
+use csv::StringRecord;
+
+use super::text::Text;
+use super::{ImportError, Options, RowReason};
+
+/// One row.
+#[derive(Default, Debug)]
+pub(super) struct Record {
+    /// The physical line on which it begins, or the sheet's row; the first is 1.
+    pub(super) line: u64,
+    /// Its cells, as far as they could be told apart.
+    pub(super) cells: StringRecord,
+    /// Why it cannot be read, whatever its cells say.
+    pub(super) wound: Option<RowReason>,
+}
+
+/// The rows of one file.
+pub(super) enum Records<R> {
+    Text(Text<R>),
+}
+
+impl<R: Read + Seek + Send + 'static> Records<R> {
+    /// Finds out what kind of file this is, and begins to read it.
+    pub(super) fn open(input: R, options: &Options) -> Result<Self, ImportError> {
+        Ok(Self::Text(Text::open(input, options)?))
+    }
+
+    /// Reads the next row; `false` at the end of the file.
+    pub(super) fn next(&mut self, record: &mut Record) -> Result<bool, ImportError> {
+        match self {
+            Self::Text(text) => text.next(record),
+        }
+    }
+}
