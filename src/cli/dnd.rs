@@ -13,11 +13,12 @@ use serde::Serialize;
 
 use super::args;
 use super::failure::{Exit, Failure};
-use super::import::{self, Counted};
+use super::import::{self, Counted, Piece};
 use super::status::parse_number;
 use super::view::{counted, typed_name};
 use super::workspace::Workspace;
 use crate::domain::phone::PhoneNumber;
+use crate::import::{Input, Options};
 use crate::store::do_not_call::{self, Entry, Removed, Source};
 use crate::store::forget::Recogniser;
 use crate::store::{StoreError, Tx};
@@ -162,12 +163,12 @@ fn import(workspace: &Workspace, args: &args::DndImport) -> Result<Exit, Failure
     for path in &args.files {
         let file = path.display().to_string();
         let input = import::open(workspace, path)?;
-        let rows = import::read_file(workspace, input, &options, &mut counted)
+        let numbers = numbers(workspace, input, &options, &mut counted)
             .map_err(|failure| failure.context(format!("cannot import `{file}`")))?;
         counted.files.push(file.clone());
-        files.push((file, rows));
+        files.push((file, numbers));
     }
-    if files.iter().all(|(_, rows)| rows.is_empty()) {
+    if files.iter().all(|(_, numbers)| numbers.is_empty()) {
         return Err(import::no_usable_row(&counted));
     }
     let now = workspace.clock.wall();
@@ -175,20 +176,19 @@ fn import(workspace: &Workspace, args: &args::DndImport) -> Result<Exit, Failure
     let added = store.write(|tx| -> Result<_, StoreError> {
         let recogniser = recogniser(workspace, tx)?;
         let mut view = AddedView::default();
-        for (file, rows) in &files {
+        for (file, numbers) in &files {
             let entry = Entry {
                 by: workspace.owner(),
                 source: Source::File,
                 note: args.note.as_deref().or(Some(file)),
             };
-            for row in rows {
-                view.put(tx, recogniser.as_ref(), row.number, &entry, now)?;
+            for number in numbers {
+                view.put(tx, recogniser.as_ref(), *number, &entry, now)?;
             }
         }
         Ok(view)
     })?;
-    let rows = files.iter().flat_map(|(_, rows)| rows);
-    let numbers = rows.map(|row| row.number).collect();
+    let numbers = files.into_iter().flat_map(|(_, numbers)| numbers).collect();
     let open_posts = wait_for_calls(workspace, &mut store, &numbers)?;
     let Counted {
         files,
@@ -219,6 +219,32 @@ fn import(workspace: &Workspace, args: &args::DndImport) -> Result<Exit, Failure
     }
     say_what_was_under_way(workspace, open_posts);
     Ok(Exit::Done)
+}
+
+/// Returns the numbers of a list; rows that are refused are told and counted.
+fn numbers(
+    workspace: &Workspace,
+    input: Input,
+    options: &Options,
+    counted: &mut Counted,
+) -> Result<Vec<PhoneNumber>, Failure> {
+    let mut numbers = Vec::new();
+    import::read(input, options, |piece| {
+        if let Piece::Rows(rows) = piece {
+            counted.rows += rows.len() as u64;
+            for row in rows {
+                match row {
+                    Ok(contact) => {
+                        numbers.push(contact.number);
+                        numbers.extend(contact.more_numbers);
+                    }
+                    Err(refused) => counted.refuse(workspace, &refused),
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(numbers)
 }
 
 /// What taking numbers off the list came to.

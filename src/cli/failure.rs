@@ -71,6 +71,18 @@ impl Failure {
         }
     }
 
+    /// Returns a failure that this error is the reason of, with whatever is beneath it.
+    pub(super) fn caused_by(
+        exit: Exit,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            exit,
+            error: error.into(),
+            hint: None,
+        }
+    }
+
     /// Adds what was being done when it failed.
     pub(super) fn context(self, message: impl fmt::Display + Send + Sync + 'static) -> Self {
         Self {
@@ -137,6 +149,7 @@ fn remedy(error: &StoreError) -> Option<&'static str> {
         StoreError::NotAFile(_) | StoreError::NotOurs(_) => "name another file with `--db PATH`",
         StoreError::Newer { .. } => "install the newer exocamp that wrote it",
         StoreError::Open(..) => "check that the folder exists and is yours",
+        StoreError::MadeMeanwhile(_) => "run the same command again",
         StoreError::Network { .. } | StoreError::NoWal(_) => {
             "keep the database on a disk of this machine: `--db PATH`"
         }

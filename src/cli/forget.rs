@@ -14,10 +14,8 @@ use super::failure::{Exit, Failure};
 use super::status::parse_number;
 use super::view::{clock_time, counted, shown_time, typed_name};
 use super::workspace::Workspace;
-use crate::domain::contact::NewContact;
-use crate::domain::phone::PhoneNumber;
 use crate::store::Store;
-use crate::store::forget::{self, Forgotten, Found, Outcome, Purged, Recogniser, Traces};
+use crate::store::forget::{self, Forgotten, Found, Outcome, Purged, Traces};
 use crate::ui::{Format, harmless};
 
 pub(super) fn run(workspace: &Workspace, args: &args::Forget) -> Result<Exit, Failure> {
@@ -46,29 +44,6 @@ pub(super) fn run(workspace: &Workspace, args: &args::Forget) -> Result<Exit, Fa
     show(workspace, &outcome, is_purged, now)?;
     dnd::say_what_was_under_way(workspace, open_posts);
     Ok(Exit::Done)
-}
-
-/// Returns whom of these the real database has forgotten, for an import into the sandbox's beside it.
-pub(super) fn known_to_the_real(
-    workspace: &Workspace,
-    files: &[(String, Vec<NewContact>)],
-) -> Result<BTreeSet<PhoneNumber>, Failure> {
-    let database = workspace.real_database();
-    if !workspace.ui.sandbox || !database.exists() {
-        return Ok(BTreeSet::new());
-    }
-    let mut real = Store::open_to_read(database)?;
-    let known = real.read(|tx| {
-        let recogniser = Recogniser::open(tx, database)?;
-        let mut known = BTreeSet::new();
-        for contact in files.iter().flat_map(|(_, contacts)| contacts) {
-            if recogniser.find(tx, contact.number)?.is_some() {
-                known.insert(contact.number);
-            }
-        }
-        Ok(known)
-    })?;
-    Ok(known)
 }
 
 /// Purges what a run that is over has erased; trouble with it is no trouble of the run.

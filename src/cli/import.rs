@@ -1,30 +1,37 @@
-//! `import`: CSV files into a campaign, all good rows in one commit.
+//! `import`: lists into a campaign, all good rows in one commit.
+//!
+//! The first import into a folder builds its database aside and puts it in place at the end; every later one is one
+//! transaction. Either way, whoever dies in the middle has imported nothing.
 
+mod list;
 mod reading;
+mod undo;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Cursor, Read as _};
+use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub(super) use self::list::{Piece, read};
 pub(super) use self::reading::options;
 use super::args;
 use super::failure::{Exit, Failure};
-use super::forget;
 use super::status::shown_name;
-use super::view::typed_name;
+use super::view::{clock_time, counted, typed_name};
 use super::workspace::Workspace;
 use crate::domain::campaign::{CampaignName, CampaignState};
-use crate::domain::contact::NewContact;
-use crate::import::{ImportError, Options, Reader};
-use crate::store::Tx;
-use crate::store::campaigns::{self, CampaignId};
-use crate::store::contacts::{self, Added};
-use crate::store::do_not_call;
+use crate::domain::contact::{NewContact, Provenance};
+use crate::domain::phone::PhoneNumber;
+use crate::import::{Input, Options, Row, RowError};
+use crate::store::campaigns::{self, Campaign, CampaignId};
+use crate::store::contacts::SourceId;
+use crate::store::draft::Draft;
 use crate::store::forget::Recogniser;
+use crate::store::imports::{self, First, ImportId, Taken};
+use crate::store::{Store, StoreError, Tx, do_not_call};
+use crate::ui::progress::{ListView, WaitView};
 use crate::ui::{Format, harmless, table};
 
 /// What an import came to; rows = accepted + duplicates + rejected.
@@ -37,91 +44,80 @@ pub(super) struct Counted {
     duplicates: u64,
     pub(super) rejected: u64,
     pub(super) rejected_by_reason: BTreeMap<&'static str, u64>,
-}
-
-impl Counted {
-    fn reject(&mut self, reason: &'static str) {
-        self.rejected += 1;
-        *self.rejected_by_reason.entry(reason).or_default() += 1;
-    }
+    /// More than were accepted where a cell with several numbers was split.
+    contacts: u64,
+    dry_run: bool,
 }
 
 /// The reason of a row that is refused because nothing of its person may be kept.
 const FORGOTTEN: &str = "forgotten";
 
-/// Refused rows that are shown one by one; the rest is only counted.
-const SHOWN_REJECTS: u64 = 10;
+/// Rows of each kind that are shown one by one; the others are only counted.
+const SHOWN: u64 = 10;
 
-pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Failure> {
-    let name = campaign_name(args)?;
-    let options = reading::of_contacts(workspace, &args.reading)?;
-
-    // All files are read before the database is locked: a slow pipe must not keep a running campaign from its turns.
-    let mut inputs = Vec::new();
-    for path in &args.files {
-        inputs.push((path.display().to_string(), open(workspace, path)?));
-    }
-    let mut counted = Counted {
-        campaign: name.to_string(),
-        ..Counted::default()
-    };
-    let mut files = Vec::new();
-    for (file, input) in inputs {
-        let contacts = read_file(workspace, input, &options, &mut counted)
-            .map_err(|failure| failure.context(format!("cannot import `{file}`")))?;
-        files.push((file, contacts));
-    }
-    let forgotten = forget::known_to_the_real(workspace, &files)?;
-    for (_, contacts) in &mut files {
-        contacts.retain(|contact| {
-            let stays = !forgotten.contains(&contact.number);
-            if !stays {
-                refuse_forgotten(workspace, contact, &mut counted);
-            }
-            stays
+impl Counted {
+    /// Counts a row that is refused, and tells of it if it is one of the first.
+    pub(super) fn refuse(&mut self, workspace: &Workspace, refused: &RowError) {
+        let (line, reason) = (refused.line, refused.reason);
+        let cell = harmless(&refused.cell);
+        self.reject(workspace, reason.name(), || {
+            format!("line {line}: {reason} (`{cell}`)")
         });
     }
-    if files.iter().all(|(_, contacts)| contacts.is_empty()) {
-        return Err(no_usable_row(&counted));
+
+    fn reject(
+        &mut self,
+        workspace: &Workspace,
+        reason: &'static str,
+        told: impl FnOnce() -> String,
+    ) {
+        self.rejected += 1;
+        *self.rejected_by_reason.entry(reason).or_default() += 1;
+        if self.rejected <= SHOWN {
+            workspace.ui.note(&told());
+        }
     }
-    let mut store = workspace.open_or_create_store()?;
-    let now = workspace.clock.wall();
-    let (was_completed, not_called) = store.write(|tx| -> Result<_, Failure> {
-        let before = campaigns::find(tx, name.as_str())?;
-        let campaign = find_or_create(workspace, tx, &name, now)?;
-        let recogniser = Recogniser::open(tx, &workspace.database())?;
-        for (file, contacts) in files {
-            publish(
-                workspace,
-                tx,
-                campaign,
-                &file,
-                &contacts,
-                &recogniser,
-                &mut counted,
-            )?;
-            counted.files.push(file);
-        }
-        if counted.accepted + counted.duplicates == 0 {
-            return Err(no_usable_row(&counted));
-        }
-        contacts::count_new(tx, campaign, counted.accepted)?;
-        let was_completed = before.is_some_and(|before| before.state == CampaignState::Completed);
-        Ok((was_completed, do_not_call::skip_pending(tx, campaign, now)?))
-    })?;
-    if not_called > 0 {
-        let (of, are) = match not_called {
+
+    fn reasons(&self) -> String {
+        let reasons = self.rejected_by_reason.iter();
+        let reasons: Vec<_> = reasons
+            .map(|(reason, rows)| format!("{rows} {reason}"))
+            .collect();
+        reasons.join(", ")
+    }
+}
+
+pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Failure> {
+    if let Some(args::ImportCommand::Undo(args)) = &args.command {
+        return undo::run(workspace, args);
+    }
+    let name = campaign_name(args)?;
+    let mut lists = Vec::new();
+    for path in &args.files {
+        lists.push((path.display().to_string(), open(workspace, path)?));
+    }
+    let import = Import {
+        workspace,
+        options: reading::of_contacts(workspace, &args.reading)?,
+        name,
+        now: workspace.clock.wall(),
+        is_dry_run: args.dry_run,
+    };
+    let (counted, done) = import.run(lists)?;
+    if done.not_called > 0 {
+        let (of, are) = match done.not_called {
             1 => ("contact", "is"),
             _ => ("contacts", "are"),
         };
         workspace.ui.note(&format!(
-            "{not_called} {of} {are} on the do-not-call list, and skipped"
+            "{} {of} {are} on the do-not-call list, and skipped",
+            done.not_called
         ));
     }
     show(workspace, &counted)?;
-    if was_completed && counted.accepted > 0 {
+    if done.was_completed && counted.accepted > 0 && !args.dry_run {
         // A run that goes on calls them; one that has just finished does not.
-        let name = typed_name(name.as_str());
+        let name = typed_name(import.name.as_str());
         workspace
             .ui
             .hint(&format!("nobody runs it: `exocamp start {name}`"));
@@ -152,142 +148,273 @@ fn campaign_name(args: &args::Import) -> Result<CampaignName, Failure> {
         })
 }
 
-pub(super) fn open(workspace: &Workspace, path: &Path) -> Result<Cursor<Vec<u8>>, Failure> {
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        io::stdin().read_to_end(&mut bytes)?;
-        return Ok(Cursor::new(bytes));
-    }
-    match File::open(workspace.path(path)).and_then(|mut file| file.read_to_end(&mut bytes)) {
-        Ok(_) => Ok(Cursor::new(bytes)),
-        Err(error) => {
-            let shown = path.display();
-            Err(Failure::new(Exit::Usage, error.to_string())
-                .context(format!("cannot open `{shown}`")))
-        }
-    }
+/// Opens a list. A pipe is read to its end here, before the database is locked: a slow one must not keep a running
+/// campaign from its turns.
+pub(super) fn open(workspace: &Workspace, path: &Path) -> Result<Input, Failure> {
+    let wait = WaitView::new(workspace.ui);
+    let database = workspace.database();
+    let folder = database.parent().unwrap_or(Path::new("."));
+    let input = if path == Path::new("-") {
+        wait.show("reading standard input");
+        Input::written_down(io::stdin().lock(), folder)
+    } else {
+        wait.show(format!("reading `{}`", harmless(&path.to_string_lossy())));
+        Input::open(&workspace.path(path), folder)
+    };
+    wait.finish();
+    input.map_err(|error| {
+        let shown = path.display();
+        Failure::caused_by(Exit::Usage, error).context(format!("cannot open `{shown}`"))
+    })
 }
 
-fn find_or_create(
-    workspace: &Workspace,
-    tx: &Tx<'_>,
-    name: &CampaignName,
+/// One import, of all its files.
+struct Import<'a> {
+    workspace: &'a Workspace,
+    options: Options,
+    name: CampaignName,
     now: Timestamp,
-) -> Result<CampaignId, Failure> {
-    if campaigns::find(tx, name.as_str())?.is_none() {
-        return Ok(campaigns::create(tx, name, workspace.owner(), now)?);
-    }
-    let campaign = workspace.changed_campaign(tx, name.as_str())?;
-    if campaign.state == CampaignState::Cancelled {
-        let message = format!("campaign `{}` was cancelled", campaign.name);
-        return Err(
-            Failure::new(Exit::Usage, message).hint("import into another with `--campaign NAME`")
-        );
-    }
-    Ok(campaign.id)
+    is_dry_run: bool,
 }
 
-/// Reads all rows of a file; refused ones are told and counted.
-pub(super) fn read_file(
-    workspace: &Workspace,
-    input: Cursor<Vec<u8>>,
-    options: &Options,
-    counted: &mut Counted,
-) -> Result<Vec<NewContact>, Failure> {
-    let mut contacts = Vec::new();
-    for row in Reader::open(input, options).map_err(unreadable)? {
-        counted.rows += 1;
-        match row.map_err(unreadable)? {
-            Ok(contact) => contacts.push(contact),
-            Err(refused) => {
-                counted.reject(refused.reason.name());
-                if counted.rejected <= SHOWN_REJECTS {
-                    let cell = harmless(&refused.cell);
-                    workspace.ui.note(&format!(
-                        "line {}: {} (`{cell}`)",
-                        refused.line, refused.reason
-                    ));
-                }
+/// What else there is to say of an import that is over.
+struct Done {
+    was_completed: bool,
+    not_called: u64,
+}
+
+/// Who asked to be forgotten, here and, for the sandbox, in the real database beside it.
+struct Forgotten<'a> {
+    here: (Recogniser, &'a Tx<'a>),
+    real: Option<(Recogniser, &'a Tx<'a>)>,
+}
+
+impl Forgotten<'_> {
+    fn contains(&self, number: PhoneNumber) -> Result<bool, StoreError> {
+        for (recogniser, tx) in std::iter::once(&self.here).chain(&self.real) {
+            if recogniser.find(tx, number)?.is_some() {
+                return Ok(true);
             }
         }
+        Ok(false)
     }
-    Ok(contacts)
 }
 
-/// Adds the contacts of a file; duplicates are told and counted, and nothing is kept of who was forgotten.
-fn publish(
-    workspace: &Workspace,
-    tx: &Tx<'_>,
+impl Import<'_> {
+    fn run(&self, lists: Vec<(String, Input)>) -> Result<(Counted, Done), Failure> {
+        let real = self.workspace.real_database();
+        if !self.workspace.ui.sandbox || !real.exists() {
+            return self.run_beside(lists, None);
+        }
+        let mut store = Store::open_to_read(real)?;
+        store.read(|tx| Ok(self.run_beside(lists, Some(tx))))?
+    }
+
+    fn run_beside(
+        &self,
+        lists: Vec<(String, Input)>,
+        real: Option<&Tx<'_>>,
+    ) -> Result<(Counted, Done), Failure> {
+        let database = self.workspace.database();
+        let body = |tx: &Tx<'_>| self.take(tx, real, lists);
+        if database.exists() {
+            let mut store = Store::open(&database)?;
+            store.prepare_for_list()?;
+            return match self.is_dry_run {
+                true => store.try_out(body),
+                false => store.write(body),
+            };
+        }
+        let mut draft = Draft::begin(&database)?;
+        draft.store().prepare_for_list()?;
+        let done = draft.store().write(body)?;
+        if !self.is_dry_run {
+            draft.publish()?;
+        }
+        Ok(done)
+    }
+
+    /// Takes all lists in, or fails.
+    fn take(
+        &self,
+        tx: &Tx<'_>,
+        real: Option<&Tx<'_>>,
+        lists: Vec<(String, Input)>,
+    ) -> Result<(Counted, Done), Failure> {
+        let before = campaigns::find(tx, self.name.as_str())?;
+        let campaign = self.find_or_create(tx, before.as_ref())?;
+        let by = self.workspace.owner();
+        let import = imports::begin(tx, campaign, before.as_ref(), by, self.now)?;
+        let real = real
+            .map(|tx| {
+                Recogniser::open(tx, self.workspace.real_database())
+                    .map(|recogniser| (recogniser, tx))
+            })
+            .transpose()?;
+        let forgotten = Forgotten {
+            here: (Recogniser::open(tx, &self.workspace.database())?, tx),
+            real,
+        };
+        let mut desk = Desk {
+            workspace: self.workspace,
+            tx,
+            campaign,
+            forgotten,
+            counted: Counted {
+                campaign: self.name.to_string(),
+                dry_run: self.is_dry_run,
+                ..Counted::default()
+            },
+        };
+        for (file, input) in lists {
+            desk.take_list(import, &file, input, &self.options, self.now)
+                .map_err(|failure| {
+                    failure.context(format!("cannot import `{}`", harmless(&file)))
+                })?;
+            desk.counted.files.push(file);
+        }
+        let counted = desk.counted;
+        if counted.accepted + counted.duplicates == 0 {
+            return Err(no_usable_row(&counted));
+        }
+        let rows = imports::Counted {
+            rows: counted.rows,
+            accepted: counted.accepted,
+            duplicates: counted.duplicates,
+            rejected: counted.rejected,
+            contacts: counted.contacts,
+        };
+        imports::finish(tx, import, campaign, &rows)?;
+        let done = Done {
+            was_completed: before.is_some_and(|before| before.state == CampaignState::Completed),
+            not_called: do_not_call::skip_pending(tx, campaign, self.now)?,
+        };
+        Ok((counted, done))
+    }
+
+    fn find_or_create(
+        &self,
+        tx: &Tx<'_>,
+        before: Option<&Campaign>,
+    ) -> Result<CampaignId, Failure> {
+        let Some(campaign) = before else {
+            let owner = self.workspace.owner();
+            return Ok(campaigns::create(tx, &self.name, owner, self.now)?);
+        };
+        self.workspace.check_may_change(campaign)?;
+        if campaign.state == CampaignState::Cancelled {
+            let message = format!("campaign `{}` was cancelled", campaign.name);
+            return Err(Failure::new(Exit::Usage, message)
+                .hint("import into another with `--campaign NAME`"));
+        }
+        Ok(campaign.id)
+    }
+}
+
+/// Where the rows of all lists of an import come together.
+struct Desk<'a> {
+    workspace: &'a Workspace,
+    tx: &'a Tx<'a>,
     campaign: CampaignId,
-    file: &str,
-    contacts: &[NewContact],
-    recogniser: &Recogniser,
-    counted: &mut Counted,
-) -> Result<(), Failure> {
-    let source = contacts::add_source(tx, campaign, file, workspace.clock.wall())?;
-    let accepted_before = counted.accepted;
-    for contact in contacts {
-        if recogniser.find(tx, contact.number)?.is_some() {
-            refuse_forgotten(workspace, contact, counted);
-            continue;
-        }
-        match contacts::add(tx, campaign, source, contact)? {
-            Added::New => counted.accepted += 1,
-            Added::Duplicate {
-                file: first_file,
-                line,
-            } => {
-                counted.duplicates += 1;
-                if counted.duplicates <= SHOWN_REJECTS {
-                    let elsewhere = if first_file == file {
-                        String::new()
-                    } else {
-                        format!(" of `{}`", harmless(&first_file))
-                    };
-                    workspace.ui.note(&format!(
-                        "line {}: same number as line {line}{elsewhere}",
-                        contact.line
-                    ));
-                }
+    forgotten: Forgotten<'a>,
+    counted: Counted,
+}
+
+impl Desk<'_> {
+    fn take_list(
+        &mut self,
+        import: ImportId,
+        file: &str,
+        input: Input,
+        options: &Options,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let source = imports::add_source(self.tx, import, self.campaign, file, now)?;
+        let mut view = ListView::new(self.workspace.ui, file, input.size(), input.position());
+        list::read(input, options, |piece| match piece {
+            Piece::Rows(rows) => {
+                view.add(rows.len() as u64);
+                self.take_rows(file, source, rows)
+            }
+            Piece::End(provenance) => self.end_list(file, source, &provenance, now),
+        })
+    }
+
+    fn take_rows(&mut self, file: &str, source: SourceId, rows: Vec<Row>) -> Result<(), Failure> {
+        self.counted.rows += rows.len() as u64;
+        let mut contacts = Vec::with_capacity(rows.len());
+        for row in rows {
+            match row {
+                Ok(contact) => contacts.push(contact),
+                Err(refused) => self.counted.refuse(self.workspace, &refused),
             }
         }
+        let forgotten = &self.forgotten;
+        let taken = imports::add_rows(self.tx, self.campaign, source, &contacts, &mut |number| {
+            forgotten.contains(number)
+        })?;
+        for (contact, taken) in contacts.iter().zip(taken) {
+            match taken {
+                Taken::New { contacts } => {
+                    self.counted.accepted += 1;
+                    self.counted.contacts += u64::from(contacts);
+                }
+                Taken::Duplicate(first) => self.count_duplicate(file, source, contact, first)?,
+                Taken::Forgotten => self.counted.reject(self.workspace, FORGOTTEN, || {
+                    format!("line {}: this person asked to be forgotten", contact.line)
+                }),
+            }
+        }
+        Ok(())
     }
-    if counted.accepted == accepted_before {
-        contacts::remove_source(tx, source)?;
-    }
-    Ok(())
-}
 
-fn refuse_forgotten(workspace: &Workspace, contact: &NewContact, counted: &mut Counted) {
-    counted.reject(FORGOTTEN);
-    if counted.rejected <= SHOWN_REJECTS {
-        workspace.ui.note(&format!(
-            "line {}: this person asked to be forgotten",
-            contact.line
-        ));
+    fn count_duplicate(
+        &mut self,
+        file: &str,
+        source: SourceId,
+        contact: &NewContact,
+        first: First,
+    ) -> Result<(), Failure> {
+        self.counted.duplicates += 1;
+        if self.counted.duplicates <= SHOWN {
+            let (line, first_line) = (contact.line, first.line);
+            let elsewhere = match first.source == source {
+                true => String::new(),
+                false => match imports::file_of(self.tx, first.source)? {
+                    same if same == file => String::new(),
+                    other => format!(" of `{}`", harmless(&other)),
+                },
+            };
+            self.workspace.ui.note(&format!(
+                "line {line}: same number as line {first_line}{elsewhere}"
+            ));
+        }
+        Ok(())
     }
-}
 
-fn unreadable(error: ImportError) -> Failure {
-    let hint = error.hint();
-    let failure = Failure::new(Exit::Usage, error.to_string());
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
+    fn end_list(
+        &mut self,
+        file: &str,
+        source: SourceId,
+        provenance: &Provenance,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        if let Some(at) = imports::earlier(self.tx, self.campaign, source, provenance)? {
+            let (file, at) = (harmless(file), clock_time(at, now));
+            self.workspace
+                .ui
+                .note(&format!("`{file}` was imported before, {at}"));
+        }
+        Ok(imports::describe(self.tx, source, provenance)?)
     }
 }
 
 pub(super) fn no_usable_row(counted: &Counted) -> Failure {
-    let reasons: Vec<_> = counted
-        .rejected_by_reason
-        .iter()
-        .map(|(reason, rows)| format!("{rows} {reason}"))
-        .collect();
     let message = match counted.rows {
         0 => "there is no row beneath the header".to_owned(),
         rows => format!(
             "none of the {rows} rows can be called: {}",
-            reasons.join(", ")
+            counted.reasons()
         ),
     };
     Failure::new(Exit::Usage, message)
@@ -299,6 +426,15 @@ fn show(workspace: &Workspace, counted: &Counted) -> Result<(), Failure> {
     if workspace.ui.format == Format::Json {
         return Ok(workspace.ui.json(counted)?);
     }
+    for (what, count) in [
+        ("duplicate", counted.duplicates),
+        ("refused row", counted.rejected),
+    ] {
+        if count > SHOWN {
+            let more = self::counted(count - SHOWN, what);
+            workspace.ui.note(&format!("and {more} more"));
+        }
+    }
     if workspace.ui.quiet {
         return Ok(());
     }
@@ -309,13 +445,15 @@ fn show(workspace: &Workspace, counted: &Counted) -> Result<(), Failure> {
         ("duplicates", counted.duplicates.to_string()),
         ("rejected", counted.rejected.to_string()),
     ];
-    let reasons: Vec<_> = counted
-        .rejected_by_reason
-        .iter()
-        .map(|(reason, rows)| format!("{rows} {reason}"))
-        .collect();
-    if !reasons.is_empty() {
-        facts.push(("", reasons.join(", ")));
+    if counted.rejected > 0 {
+        facts.push(("", counted.reasons()));
     }
-    Ok(workspace.ui.data(&table::facts(&facts))?)
+    if counted.contacts > counted.accepted {
+        facts.push(("contacts", counted.contacts.to_string()));
+    }
+    workspace.ui.data(&table::facts(&facts))?;
+    if counted.dry_run {
+        workspace.ui.note("a dry run: nothing was imported");
+    }
+    Ok(())
 }

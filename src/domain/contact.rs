@@ -63,6 +63,17 @@ fn push_json(json: &mut String, text: &str) {
     }
 }
 
+/// Where contacts come from, as far as the file itself says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Provenance {
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
+    /// The workbook's sheet.
+    pub sheet: Option<String>,
+}
+
 /// A contact's state as people see it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum ContactState {

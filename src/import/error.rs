@@ -15,6 +15,9 @@ pub enum ImportError {
     /// Reading failed.
     #[error("cannot read it")]
     Read(#[source] io::Error),
+    /// Somebody has written to it meanwhile.
+    #[error("the file was changed while it was read")]
+    Changed,
     /// Nothing in it.
     #[error("the file is empty")]
     Empty,
@@ -83,6 +86,7 @@ impl ImportError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Read(_) => None,
+            Self::Changed => Some("import it again once it is complete"),
             Self::Empty => Some("the first line names the columns, such as `phone,name`"),
             Self::NotUtf8 { .. } => Some("save it as \"CSV UTF-8\" in the spreadsheet"),
             Self::AmbiguousDelimiter { .. } => Some(

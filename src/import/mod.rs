@@ -12,6 +12,7 @@
 
 mod error;
 mod header;
+mod input;
 mod map;
 mod names;
 mod records;
@@ -23,6 +24,7 @@ use csv::StringRecord;
 use encoding_rs::Encoding;
 
 pub use error::{ImportError, RowError, RowReason};
+pub use input::{Input, Seal};
 pub use map::{BadColumnMap, ColumnMap};
 
 use crate::domain::contact::NewContact;

@@ -27,7 +27,7 @@ impl fmt::Display for ContactId {
 
 /// Names a file that contacts came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SourceId(pub(super) i64);
+pub struct SourceId(pub(in crate::store) i64);
 
 /// What adding a contact came to.
 #[derive(Clone, PartialEq, Eq, Debug)]

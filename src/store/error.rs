@@ -37,6 +37,9 @@ pub enum StoreError {
     /// The file cannot be created or opened.
     #[error("cannot open `{0}`")]
     Open(PathBuf, #[source] io::Error),
+    /// Another process has made the database while this one was about to.
+    #[error("somebody else has made `{0}` meanwhile")]
+    MadeMeanwhile(PathBuf),
     /// Somebody else's server keeps the file.
     #[error("`{path}` lies on a network file system ({system})")]
     Network {

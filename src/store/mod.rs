@@ -25,9 +25,11 @@ pub mod copy;
 pub mod costs;
 pub mod do_not_call;
 pub mod doubts;
+pub mod draft;
 mod error;
 pub mod evidence;
 pub mod forget;
+pub mod imports;
 pub mod incidents;
 mod judgement;
 pub mod live;
@@ -56,12 +58,13 @@ use self::mark::MarkFile;
 const APPLICATION_ID: i32 = 0x6578_6f63;
 
 /// All migrations in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_init.sql"),
     include_str!("migrations/0002_binding.sql"),
     include_str!("migrations/0003_doubts.sql"),
     include_str!("migrations/0004_audits.sql"),
     include_str!("migrations/0005_rules.sql"),
+    include_str!("migrations/0006_imports.sql"),
 ];
 
 /// The schema after all of them.
@@ -72,6 +75,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long a writer waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How much of the database is held in memory while a list is added: the indexes of a few million people.
+const LIST_CACHE_KIB: u32 = 24 * 1024;
 
 /// How long a reader beside a writer waits, which it hardly ever has to.
 const READER_TIMEOUT: Duration = Duration::from_millis(500);
@@ -194,6 +200,39 @@ impl Store {
             "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA journal_mode = OFF;",
         )?;
         Ok(store)
+    }
+
+    /// Prepares this connection to add a whole list, and for nothing else.
+    ///
+    /// What the schema checks of values and references is not checked: the rows are made by [`imports`] alone, from types
+    /// that cannot hold anything else, and a test has SQLite check a list of them afterwards. It saves a third of the
+    /// time. The unique indexes stay.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn prepare_for_list(&mut self) -> Result<()> {
+        self.connection.execute_batch(&format!(
+            "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA cache_size = -{LIST_CACHE_KIB};"
+        ))?;
+        Ok(())
+    }
+
+    /// Does what [`Self::write`] would do, and takes it back: nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn try_out<T, E: From<StoreError>>(
+        &mut self,
+        body: impl FnOnce(&Tx<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let sqlite = |error: rusqlite::Error| E::from(StoreError::from(error));
+        let tx = Tx(self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sqlite)?);
+        let value = body(&tx)?;
+        tx.0.rollback().map_err(sqlite)?;
+        Ok(value)
     }
 
     fn connect(path: PathBuf, flags: OpenFlags) -> Result<Self> {

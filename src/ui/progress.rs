@@ -1,10 +1,11 @@
 //! How a run is getting on: a bar on a terminal, a line a minute elsewhere.
 
 use std::collections::VecDeque;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::Ui;
@@ -122,6 +123,62 @@ impl WaitView {
     pub fn finish(&self) {
         if let Some(spinner) = &self.spinner {
             spinner.finish_and_clear();
+        }
+    }
+}
+
+/// Shows how far a list was read: a bar of its bytes on a terminal, and nothing elsewhere.
+#[derive(Debug)]
+pub struct ListView {
+    bar: Option<ProgressBar>,
+    /// Up to where somebody else has read it.
+    position: Arc<AtomicU64>,
+    rows: u64,
+    began: Instant,
+}
+
+impl ListView {
+    /// Returns a view of a file with so many bytes.
+    pub fn new(ui: Ui, file: &str, bytes: u64, position: Arc<AtomicU64>) -> Self {
+        let bar = (ui.is_watched() && !ui.quiet && !BARS.is_hidden()).then(|| {
+            let bar = BARS.add(ProgressBar::new(bytes));
+            let sandbox = if ui.sandbox { "SANDBOX " } else { "" };
+            let template =
+                format!("{sandbox}{{prefix}} {{bar:16}} {{bytes}}/{{total_bytes}} · {{wide_msg}}");
+            let style = ProgressStyle::with_template(&template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            bar.set_style(style.progress_chars("━╸─"));
+            bar.set_prefix(super::harmless(file));
+            bar
+        });
+        Self {
+            bar,
+            position,
+            rows: 0,
+            began: Instant::now(),
+        }
+    }
+
+    /// Shows that so many rows more were taken.
+    pub fn add(&mut self, rows: u64) {
+        self.rows += rows;
+        if let Some(bar) = &self.bar {
+            let seconds = self.began.elapsed().as_secs_f64().max(0.001);
+            let per_second = (self.rows as f64 / seconds) as u64;
+            bar.set_position(self.position.load(Ordering::Relaxed));
+            bar.set_message(format!(
+                "{} rows · {}/s",
+                HumanCount(self.rows),
+                HumanCount(per_second)
+            ));
+        }
+    }
+}
+
+impl Drop for ListView {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
         }
     }
 }

@@ -1,0 +1,94 @@
+//! One list, read by a thread of its own while another one does something with its rows.
+
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use crate::cli::failure::{Exit, Failure};
+use crate::domain::contact::Provenance;
+use crate::import::{ImportError, Input, Options, Reader, Row};
+
+/// What a list comes in, in this order; rows come in many pieces.
+pub(in crate::cli) enum Piece {
+    /// Rows, in the order of the file.
+    Rows(Vec<Row>),
+    /// All was read, and the file has stayed as it was.
+    End(Provenance),
+}
+
+/// How many rows make a piece: so many that the indexes are written in few places, and few enough to be held twice.
+const ROWS: usize = 20_000;
+
+/// How many bytes of rows make a piece, where rows are large.
+const BYTES: usize = 4 * 1024 * 1024;
+
+/// Reads a list and hands it over piece by piece.
+///
+/// # Errors
+/// When the list cannot be read, and whatever the taker returns.
+pub(in crate::cli) fn read(
+    input: Input,
+    options: &Options,
+    mut take: impl FnMut(Piece) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(1);
+        scope.spawn(move || {
+            if let Err(error) = send(input, options, &sender) {
+                // Whoever has stopped listening has a failure of its own.
+                let _ = sender.send(Err(error));
+            }
+        });
+        for piece in receiver {
+            take(piece.map_err(unreadable)?)?;
+        }
+        Ok(())
+    })
+}
+
+type Sender = SyncSender<Result<Piece, ImportError>>;
+
+fn send(input: Input, options: &Options, sender: &Sender) -> Result<(), ImportError> {
+    let seal = input.seal().map_err(ImportError::Read)?;
+    let mut reader = Reader::open(input, options)?;
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    for row in reader.by_ref() {
+        let row = row?;
+        bytes += size(&row);
+        rows.push(row);
+        if rows.len() == ROWS || bytes >= BYTES {
+            bytes = 0;
+            let full = std::mem::replace(&mut rows, Vec::with_capacity(ROWS));
+            if sender.send(Ok(Piece::Rows(full))).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    let end = Piece::End(seal.provenance()?);
+    for piece in [Piece::Rows(rows), end] {
+        if sender.send(Ok(piece)).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Returns about how many bytes of text a row holds.
+fn size(row: &Row) -> usize {
+    match row {
+        Ok(contact) => {
+            contact.name.as_ref().map_or(0, String::len)
+                + contact.fields.as_json().map_or(0, str::len)
+        }
+        Err(refused) => refused.cells.as_slice().len(),
+    }
+}
+
+fn unreadable(error: ImportError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::caused_by(Exit::Usage, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

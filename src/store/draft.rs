@@ -1,0 +1,197 @@
+//! A database that is built aside and put in its place whole: the first import into a folder.
+//!
+//! Nobody sees it before it is finished, so it needs no log, and one sync is enough; whoever dies in the middle leaves
+//! nothing that could be taken for a database. Refuses to replace anything: if somebody else has made the database
+//! meanwhile, theirs stays.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::OpenFlags;
+use tempfile::{Builder, TempPath};
+
+use super::{Result, Store, StoreError, place};
+
+/// What every draft's name ends in.
+const SUFFIX: &str = ".draft";
+
+/// A database without a place.
+#[derive(Debug)]
+pub struct Draft {
+    store: Store,
+    file: TempPath,
+    /// Held for as long as somebody works at it.
+    _lock: File,
+    target: PathBuf,
+}
+
+impl Draft {
+    /// Begins a database for this place, in a file beside it.
+    ///
+    /// # Errors
+    /// When no database may lie there, or the folder cannot be written to.
+    pub fn begin(target: &Path) -> Result<Self> {
+        let folder = place::folder_of(target);
+        let folder = folder
+            .canonicalize()
+            .map_err(|error| StoreError::Open(target.to_owned(), error))?;
+        place::file_system(&folder)?;
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!(".{name}.");
+        remove_abandoned(&folder, &prefix);
+        // Its mode is 0600.
+        let file = Builder::new()
+            .prefix(&prefix)
+            .suffix(SUFFIX)
+            .tempfile_in(&folder)
+            .map_err(|error| StoreError::ReadOnly(folder.clone(), error))?;
+        let (lock, path) = file.into_parts();
+        lock.lock()
+            .map_err(|error| StoreError::Open(path.to_path_buf(), error))?;
+        let mut store = Store::connect(path.to_path_buf(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        store.connection.execute_batch(
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;",
+        )?;
+        store.migrate()?;
+        let target = folder.join(target.file_name().unwrap_or_default());
+        Ok(Self {
+            store,
+            file: path,
+            _lock: lock,
+            target,
+        })
+    }
+
+    /// Returns the database. What a transaction in it has written is not taken back when it fails: throw the draft away.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Puts the database in its place; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// When somebody else has made one there meanwhile, or the disk refuses.
+    pub fn publish(self) -> Result<()> {
+        let Self {
+            store,
+            file,
+            _lock,
+            target,
+        } = self;
+        store.connection.close().map_err(|(_, error)| error)?;
+        let disk = |error: io::Error| StoreError::Open(target.clone(), error);
+        File::open(&file)
+            .and_then(|file| file.sync_all())
+            .map_err(disk)?;
+        put_in_place(&file, &target).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::MadeMeanwhile(target.clone()),
+            _ => disk(error),
+        })?;
+        let folder = place::folder_of(&target);
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(disk)
+    }
+}
+
+/// Gives the file its name, which nothing may have yet.
+fn put_in_place(file: &Path, target: &Path) -> io::Result<()> {
+    match fs::hard_link(file, target) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            // Some file systems have no second names for a file.
+            if target.exists() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(file, target)
+        }
+        linked => linked,
+    }
+}
+
+/// Removes what was left by those who died at it: people's numbers are in there.
+fn remove_abandoned(folder: &Path, prefix: &str) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(prefix) && name.ends_with(SUFFIX) {
+            let abandoned = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+            if abandoned {
+                // Whoever cannot remove it must not be kept from importing.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::store::campaigns;
+
+    fn files(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn fill(draft: &mut Draft) {
+        draft
+            .store()
+            .write(|tx| {
+                campaigns::create(tx, &"leads".parse().unwrap(), "asha", Timestamp::UNIX_EPOCH)
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn a_draft_is_nowhere_until_it_is_a_whole_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("exocamp.db");
+        let mut draft = Draft::begin(&target).unwrap();
+        fill(&mut draft);
+        assert!(!target.exists());
+        draft.publish().unwrap();
+        assert_eq!(files(folder.path()), ["exocamp.db"]);
+        let mode = target.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let mut store = Store::open(&target).unwrap();
+        let found = store.read(|tx| campaigns::find(tx, "leads")).unwrap();
+        assert!(found.is_some());
+    }
+
+    #[test]
+    fn a_draft_that_is_thrown_away_or_abandoned_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("exocamp.db");
+        let abandoned = folder.path().join(".exocamp.db.abc.draft");
+        fs::write(&abandoned, "numbers").unwrap();
+        let draft = Draft::begin(&target).unwrap();
+        // One that somebody still works at stays.
+        let other = Draft::begin(&target).unwrap();
+        assert_eq!(files(folder.path()).len(), 2);
+        drop((draft, other));
+        assert!(files(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_draft_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("exocamp.db");
+        let mut draft = Draft::begin(&target).unwrap();
+        fill(&mut draft);
+        drop(Store::open_or_create(&target).unwrap());
+        let refused = draft.publish().unwrap_err();
+        assert!(matches!(refused, StoreError::MadeMeanwhile(_)), "{refused}");
+        let mut store = Store::open(&target).unwrap();
+        assert_eq!(store.read(|tx| campaigns::find(tx, "leads")).unwrap(), None);
+    }
+}

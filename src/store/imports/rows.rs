@@ -1,0 +1,239 @@
+//! Adding the rows of a list, some ten thousand at a time.
+//!
+//! A batch goes through the index of numbers in the order of the numbers, and through the contacts in the order of the
+//! file: so both are written at one place and not all over. Rows go in by the hundred with one statement, and a row that
+//! somebody else has already made costs a look of its own. All of it is speed: the outcome is that of adding one row after
+//! another.
+
+use std::iter;
+
+use rusqlite::{OptionalExtension as _, params};
+
+use crate::domain::contact::NewContact;
+use crate::domain::phone::PhoneNumber;
+use crate::store::campaigns::CampaignId;
+use crate::store::contacts::{AT_ONCE, SourceId};
+use crate::store::{Result, StoreError, Tx};
+
+/// How many rows one statement adds.
+const AT_A_TIME: usize = 100;
+
+/// What became of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// It added so many contacts.
+    New {
+        /// One, or more where a cell with several numbers was split.
+        contacts: u32,
+    },
+    /// All its numbers are in the campaign already.
+    Duplicate(First),
+    /// Its people asked to be forgotten: nothing of the row is kept.
+    Forgotten,
+}
+
+/// The row that had a number first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct First {
+    /// Its file.
+    pub source: SourceId,
+    /// Its line there.
+    pub line: u64,
+}
+
+/// What becomes of one number of a row.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// A contact for this person.
+    Contact(i64),
+    Duplicate(First),
+    Forgotten,
+}
+
+/// One number of a row.
+struct Entry {
+    number: PhoneNumber,
+    row: usize,
+}
+
+impl Entry {
+    fn digits(&self) -> i64 {
+        i64::try_from(self.number.digits()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Adds rows to a campaign, due at once, except those whose numbers are in it already; says for each what became of it.
+///
+/// The campaign's tally is not touched; [`super::finish`] does it for the whole import.
+///
+/// # Errors
+/// When the database refuses; the transaction is of no use then.
+pub fn add_rows(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    source: SourceId,
+    rows: &[NewContact],
+    is_forgotten: &mut dyn FnMut(PhoneNumber) -> Result<bool>,
+) -> Result<Vec<Taken>> {
+    let mut entries = Vec::with_capacity(rows.len());
+    for (row, contact) in rows.iter().enumerate() {
+        for number in iter::once(contact.number).chain(contact.more_numbers.iter().copied()) {
+            entries.push(Entry { number, row });
+        }
+    }
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_unstable_by_key(|&entry| (entries[entry].number, entry));
+    let same_number = |a: &usize, b: &usize| entries[*a].number == entries[*b].number;
+
+    let mut fates = vec![Fate::Forgotten; entries.len()];
+    let mut firsts = Vec::with_capacity(entries.len());
+    for same in order.chunk_by(same_number) {
+        if !is_forgotten(entries[same[0]].number)? {
+            firsts.push(same[0]);
+        }
+    }
+    add_people(tx, campaign, &entries, &firsts, &mut fates)?;
+    for same in order.chunk_by(same_number) {
+        let first = same[0];
+        let again = match fates[first] {
+            Fate::Contact(_) => Fate::Duplicate(First {
+                source,
+                line: rows[entries[first].row].line,
+            }),
+            known => known,
+        };
+        for entry in &same[1..] {
+            fates[*entry] = again;
+        }
+    }
+    add_contacts(tx, campaign, source, rows, &entries, &fates)?;
+
+    let mut taken = Vec::with_capacity(rows.len());
+    let mut rest = entries.iter().zip(&fates).peekable();
+    for row in 0..rows.len() {
+        let mut contacts = 0;
+        let mut other = Taken::Forgotten;
+        while let Some((_, fate)) = rest.next_if(|(entry, _)| entry.row == row) {
+            match fate {
+                Fate::Contact(_) => contacts += 1,
+                Fate::Duplicate(first) => other = Taken::Duplicate(*first),
+                Fate::Forgotten => {}
+            }
+        }
+        taken.push(match contacts {
+            0 => other,
+            contacts => Taken::New { contacts },
+        });
+    }
+    Ok(taken)
+}
+
+/// Adds the people of some entries, in the order of their numbers, and finds those that are known.
+fn add_people(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    entries: &[Entry],
+    firsts: &[usize],
+    fates: &mut [Fate],
+) -> Result<()> {
+    let newest: i64 =
+        tx.0.prepare_cached("SELECT coalesce(max(id), 0) FROM person")?
+            .query_row([], |row| row.get(0))?;
+    let mut id = newest;
+    for chunk in firsts.chunks(AT_A_TIME) {
+        // IGNORE and no `ON CONFLICT`: SQLite would otherwise be ready to take every statement back, which costs a copy
+        // of every page it touches.
+        let sql = statement("INSERT OR IGNORE INTO person (id, number)", chunk.len(), 2);
+        let mut insert = tx.0.prepare_cached(&sql)?;
+        let first_id = id + 1;
+        for (place, entry) in chunk.iter().enumerate() {
+            id += 1;
+            insert.raw_bind_parameter(2 * place + 1, id)?;
+            insert.raw_bind_parameter(2 * place + 2, entries[*entry].digits())?;
+        }
+        if insert.raw_execute()? == chunk.len() {
+            for (entry, id) in chunk.iter().zip(first_id..) {
+                fates[*entry] = Fate::Contact(id);
+            }
+            continue;
+        }
+        for entry in chunk {
+            let number = entries[*entry].digits();
+            let person: i64 =
+                tx.0.prepare_cached("SELECT id FROM person WHERE number = ?1")?
+                    .query_row([number], |row| row.get(0))?;
+            let first = match person > newest {
+                true => None,
+                false => known_contact(tx, campaign, person)?,
+            };
+            fates[*entry] = first.map_or(Fate::Contact(person), Fate::Duplicate);
+        }
+    }
+    Ok(())
+}
+
+fn known_contact(tx: &Tx<'_>, campaign: CampaignId, person: i64) -> Result<Option<First>> {
+    let mut statement = tx.0.prepare_cached(
+        "SELECT source_id, line FROM contact WHERE campaign_id = ?1 AND person_id = ?2",
+    )?;
+    let first = statement.query_row(params![campaign.get(), person], |row| {
+        Ok(First {
+            source: SourceId(row.get(0)?),
+            line: row.get::<_, i64>(1)?.unsigned_abs(),
+        })
+    });
+    Ok(first.optional()?)
+}
+
+fn add_contacts(
+    tx: &Tx<'_>,
+    campaign: CampaignId,
+    source: SourceId,
+    rows: &[NewContact],
+    entries: &[Entry],
+    fates: &[Fate],
+) -> Result<()> {
+    let new: Vec<(i64, &NewContact)> = entries
+        .iter()
+        .zip(fates)
+        .filter_map(|(entry, fate)| match fate {
+            Fate::Contact(person) => Some((*person, &rows[entry.row])),
+            Fate::Duplicate(_) | Fate::Forgotten => None,
+        })
+        .collect();
+    for chunk in new.chunks(AT_A_TIME) {
+        // Whoever is new cannot be in the campaign, and ROLLBACK saves the same copies as above.
+        let sql = statement(
+            "INSERT OR ROLLBACK INTO contact
+                 (campaign_id, source_id, due_at, person_id, name, fields, line)",
+            chunk.len(),
+            7,
+        );
+        let mut insert = tx.0.prepare_cached(&sql)?;
+        for (place, (person, contact)) in chunk.iter().enumerate() {
+            let line = i64::try_from(contact.line).unwrap_or(i64::MAX);
+            let parameter = 7 * place;
+            insert.raw_bind_parameter(parameter + 1, campaign.get())?;
+            insert.raw_bind_parameter(parameter + 2, source.0)?;
+            insert.raw_bind_parameter(parameter + 3, AT_ONCE)?;
+            insert.raw_bind_parameter(parameter + 4, person)?;
+            insert.raw_bind_parameter(parameter + 5, contact.name.as_deref())?;
+            insert.raw_bind_parameter(parameter + 6, contact.fields.as_json())?;
+            insert.raw_bind_parameter(parameter + 7, line)?;
+        }
+        let added = insert.raw_execute()?;
+        if added != chunk.len() {
+            return Err(StoreError::NotOneRow {
+                what: "add contacts",
+                changed: added,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Returns a statement that inserts so many rows of so many values.
+fn statement(insert: &str, rows: usize, width: usize) -> String {
+    let row = format!("({})", vec!["?"; width].join(","));
+    format!("{insert} VALUES {}", vec![row.as_str(); rows].join(","))
+}
