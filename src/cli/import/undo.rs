@@ -98,13 +98,9 @@ fn refuse_dialled(tx: &Tx<'_>, campaign: &Campaign, import: &Import) -> Result<(
         return Ok(());
     }
     let name = typed_name(&campaign.name);
-    let message = format!(
-        "{} of {} were dialled already",
-        dialled,
-        counted(import.contacts, "contact")
-    );
-    let failure =
-        Failure::new(Exit::Usage, message).context("an import is taken back whole, or not at all");
+    let contacts = counted(import.contacts, "contact");
+    let message = format!("of its {contacts}, {dialled} already had a call");
+    let failure = Failure::new(Exit::Usage, message).context("nothing was taken back");
     Err(match campaign.state {
         CampaignState::Cancelled => failure,
         _ => failure.hint(format!("`exocamp cancel {name}` calls nobody else of it")),

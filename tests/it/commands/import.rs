@@ -1,11 +1,12 @@
 //! `import`: what is taken, what is counted, and that it is all or nothing.
 
+use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
-use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::support::binary::{Folder, people};
+use crate::support::binary::{FAST, Folder, people};
 use crate::support::process::{Running, eventually};
 
 const LEADS: &str = "name,phone,city
@@ -48,7 +49,7 @@ fn the_same_file_again_changes_nothing() {
     let first = folder.run("import leads.csv --format json").exits(0).json();
     let expected = json!({
         "campaign": "leads", "files": ["leads.csv"], "rows": 5, "accepted": 2, "duplicates": 1, "rejected": 2,
-        "rejected_by_reason": {"scientific_notation": 1, "too_short": 1},
+        "rejected_by_reason": {"scientific_notation": 1, "too_short": 1}, "contacts": 2, "dry_run": false,
     });
     assert_eq!(first, expected);
     let before = folder.status("leads");
@@ -164,40 +165,136 @@ fn a_file_or_name_that_cannot_be_creates_nothing() {
     assert_eq!(folder.files(), ["people.csv"]);
 }
 
+/// Starts an import of a hundred thousand people that is under way for a while, and is too large to be held in memory.
+fn long_import(folder: &Folder) -> Running {
+    let remark = "x".repeat(400);
+    let mut list = "name,phone\n".to_owned();
+    for ending in 0..100_000 {
+        writeln!(list, "{remark},98765{ending:05}").unwrap();
+    }
+    folder.write("long.csv", &list);
+    Running::spawn(folder.command(["import", "long.csv", "--campaign", "leads"]))
+}
+
 #[test]
-fn an_import_that_is_killed_has_imported_all_or_nothing() {
+fn a_first_import_that_is_killed_has_made_no_database() {
     let folder = Folder::new();
-    let list = people(0..60_000);
-    let mut command = folder.command(["import", "-", "--campaign", "leads"]);
-    command.stdin(Stdio::piped());
-    let mut running = Running::spawn(command);
-    let mut input = running.take_stdin();
-    input.write_all(list.as_bytes()).unwrap();
-    drop(input);
-    // The database appears when all was read; publishing sixty thousand rows takes longer than noticing that.
-    eventually("the database", || {
-        folder.path().join("exocamp.db").exists().then_some(())
+    let running = long_import(&folder);
+    let is_draft = |name: &String| name.ends_with(".draft");
+    eventually("the draft", || {
+        folder.files().iter().any(is_draft).then_some(())
     });
-    running.kill();
-    let kept = folder.run("list --format json").exits(0).json();
-    let kept = kept
-        .as_array()
-        .unwrap()
-        .first()
-        .map_or(0, |campaign| campaign["total_contacts"].as_u64().unwrap());
-    assert!(
-        [0, 60_000].contains(&kept),
-        "{kept} of 60,000 rows were kept"
-    );
+    let ran = running.kill();
+    assert_eq!(ran.code, None, "it was killed too late");
+    assert!(!folder.path().join("exocamp.db").exists());
+    folder.run("list").exits(2);
+    // The next one cleans up, and finds everything to do.
     let counted = folder
-        .run_with_input("import - --campaign leads --format json", &list)
+        .run("import long.csv --campaign leads --format json")
         .exits(0)
         .json();
-    let (accepted, duplicates) = (&counted["accepted"], &counted["duplicates"]);
+    assert_eq!(counted["accepted"], 100_000);
+    assert_eq!(folder.files(), ["exocamp.db", "long.csv"]);
+}
+
+#[test]
+fn a_later_import_that_is_killed_has_changed_nothing() {
+    let folder = Folder::new();
+    folder.write("few.csv", "phone\n9876500000\n9876600000\n");
+    folder.run("import few.csv --campaign leads").exits(0);
+    let before = folder.status("leads");
+    let running = long_import(&folder);
+    let log = folder.path().join("exocamp.db-wal");
+    eventually("the transaction", || {
+        let written = log.metadata().map_or(0, |metadata| metadata.len());
+        (written > 1_000_000).then_some(())
+    });
+    let ran = running.kill();
+    assert_eq!(ran.code, None, "it was killed too late");
+    assert_eq!(folder.status("leads"), before);
+    let counted = folder
+        .run("import long.csv --campaign leads --format json")
+        .exits(0)
+        .json();
     assert_eq!(
-        (accepted, duplicates),
-        (&json!(60_000 - kept), &json!(kept))
+        (&counted["accepted"], &counted["duplicates"]),
+        (&json!(99_999), &json!(1))
     );
+}
+
+#[test]
+fn a_dry_run_counts_and_changes_nothing() {
+    let folder = Folder::new();
+    folder.write("leads.csv", LEADS);
+    let ran = folder.run("import leads.csv --dry-run").exits(0);
+    assert!(ran.stdout.contains("accepted    2"), "{}", ran.stdout);
+    assert!(
+        ran.stderr.ends_with("a dry run: nothing was imported\n"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(folder.files(), ["leads.csv"]);
+
+    folder.run("import leads.csv").exits(0);
+    let before = folder.status("leads");
+    folder.write("more.csv", "phone\n9876500000\n9876500009\n");
+    let counted = folder
+        .run("import more.csv --campaign leads --dry-run --format json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (
+            &counted["accepted"],
+            &counted["duplicates"],
+            &counted["dry_run"]
+        ),
+        (&json!(1), &json!(1), &json!(true))
+    );
+    assert_eq!(folder.status("leads"), before);
+    folder.write("bad.csv", "phone\n12\n");
+    folder.run("import bad.csv --dry-run").exits(2);
+}
+
+#[test]
+fn a_pipe_is_a_file_like_any_other() {
+    let folder = Folder::new();
+    let fifo = folder.path().join("leads");
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        &fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+    )
+    .unwrap();
+    let running = Running::spawn(folder.command(["import", "leads"]));
+    // Opened for both, it waits for nobody.
+    let options = File::options().read(true).write(true).open(&fifo);
+    let mut pipe = options.unwrap();
+    pipe.write_all(LEADS.as_bytes()).unwrap();
+    eventually("the reader", || {
+        let read = rustix::io::ioctl_fionread(&pipe).unwrap() == 0;
+        read.then_some(())
+    });
+    drop(pipe);
+    running.end().exits(0);
+    assert_eq!(folder.status("leads")["total_contacts"], 2);
+}
+
+#[test]
+fn a_list_that_came_in_before_is_known_again() {
+    let folder = Folder::new();
+    folder.write("leads.csv", LEADS);
+    folder.run("import leads.csv").exits(0);
+    folder.write("copy.csv", LEADS);
+    let ran = folder.run("import copy.csv --campaign leads").exits(0);
+    assert!(
+        ran.stderr.contains("`copy.csv` was imported before, "),
+        "{}",
+        ran.stderr
+    );
+    // With another row it is another list.
+    folder.write("copy.csv", &format!("{LEADS}Tara,9876500007,Pune\n"));
+    let ran = folder.run("import copy.csv --campaign leads").exits(0);
+    assert!(!ran.stderr.contains("before"), "{}", ran.stderr);
 }
 
 #[test]
@@ -210,4 +307,71 @@ fn our_own_caller_id_is_not_called() {
         .exits(0)
         .json();
     assert_eq!(counted["rejected_by_reason"], json!({"own_caller_id": 1}));
+}
+
+#[test]
+fn the_last_import_is_taken_back_while_nobody_of_it_was_called() {
+    let folder = Folder::new();
+    folder.write("leads.csv", LEADS);
+    folder.write("more.csv", "phone\n9876500005\n9876500000\n");
+    folder.run("import leads.csv").exits(0);
+    let before = folder.status("leads");
+    folder.run("import more.csv --campaign leads").exits(0);
+    let ran = folder.run("import undo").exits(2);
+    insta::assert_snapshot!(ran.stderr, @"
+    error: cannot ask: this is no terminal
+    hint: say so beforehand with `--yes`
+    ");
+    let ran = folder.run("import undo --yes").exits(0);
+    insta::assert_snapshot!(ran.stdout, @"1 contact from `more.csv` taken out of `leads`");
+    assert_eq!(folder.status("leads"), before);
+
+    // One that added nobody is an import as well: what stands behind it is not reached by mistake.
+    folder.run("import leads.csv").exits(0);
+    let undone = folder
+        .run("import undo --yes --format json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&undone["contacts"], &undone["campaign_removed"]),
+        (&json!(0), &json!(false))
+    );
+    assert_eq!(folder.status("leads"), before);
+    let ran = folder.run("import undo --yes --campaign leads").exits(0);
+    insta::assert_snapshot!(ran.stdout, @"2 contacts from `leads.csv` taken out of `leads`, and the campaign with them");
+    assert_eq!(folder.run("list --format json").exits(0).json(), json!([]));
+    let ran = folder.run("import undo --yes").exits(2);
+    insta::assert_snapshot!(ran.stderr, @"
+    error: there is no import to take back
+    hint: `exocamp list` shows the campaigns; each has its own: `--campaign NAME`
+    ");
+    // The number can come in again, as if for the first time.
+    folder.run("import leads.csv").exits(0);
+    assert_eq!(folder.status("leads")["total_contacts"], 2);
+}
+
+#[test]
+fn an_import_of_which_somebody_was_called_stays() {
+    let folder = Folder::new();
+    folder.write("leads.csv", LEADS);
+    folder.run("--sandbox import leads.csv").exits(0);
+    let start = format!("--sandbox start leads {FAST} --max-calls 1 --yes");
+    folder.run(&start).exits(3);
+    let ran = folder.run("--sandbox import undo --yes").exits(2);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: nothing was taken back
+      caused by: of its 2 contacts, 1 already had a call
+    hint: `exocamp cancel leads` calls nobody else of it
+    ");
+}
+
+#[test]
+fn only_the_owner_takes_an_import_back() {
+    let mut folder = Folder::new();
+    folder.write("leads.csv", LEADS);
+    folder.run("import leads.csv").exits(0);
+    folder.set("EXOCAMP_USER", "somebody-else");
+    folder.run("import undo --yes").exits(2);
+    let ran = folder.run("import undo --yes --campaign leads").exits(2);
+    assert!(ran.stderr.contains("belongs to"), "{}", ran.stderr);
 }

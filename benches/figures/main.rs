@@ -1,7 +1,10 @@
 //! The figures that exocamp must reach, measured in one run so that machines can differ.
 //!
 //! `cargo bench` measures the quick ones; `cargo bench -- pace` the paces, 80 seconds each; `cargo bench -- NAME…`
-//! whichever are named: `engine`, `look-ups`, `status`, `rehearse`, `pace`. Everything runs against a sandbox in this process.
+//! whichever are named: `engine`, `look-ups`, `status`, `rehearse`, `import`, `pace`, and
+//! `import-10m`, which needs some minutes and 3 GB of disk. Everything runs against a sandbox in this process.
+
+mod import;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -53,6 +56,12 @@ fn main() -> anyhow::Result<()> {
     }
     if wants("rehearse", true) {
         rehearse()?;
+    }
+    if wants("import", true) {
+        import::import(1_000_000)?;
+    }
+    if wants("import-10m", false) {
+        import::import(10_000_000)?;
     }
     if wants("pace", false) {
         runtime.block_on(paces())?;
