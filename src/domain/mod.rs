@@ -29,4 +29,5 @@ pub mod rejection;
 pub mod report;
 pub mod retry;
 pub mod rules;
+pub mod spreadsheet;
 pub mod tracking;
