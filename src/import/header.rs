@@ -67,6 +67,16 @@ impl Columns {
         self.count
     }
 
+    /// Returns a header for a list that has none, in which the same columns are found without a word.
+    pub(super) fn stand_in(&self) -> StringRecord {
+        let title = |index| match index {
+            _ if index == self.phone => "phone".to_owned(),
+            _ if self.name.contains(&index) => "name".to_owned(),
+            _ => format!("column_{}", index + 1),
+        };
+        (0..self.count).map(title).collect()
+    }
+
     /// Returns the index of the phone column.
     pub(super) fn phone(&self) -> usize {
         self.phone

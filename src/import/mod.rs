@@ -1,7 +1,7 @@
 //! The bytes of a list, text or workbook → contacts, row by row.
 //!
 //! `records` gives the rows of either kind of file: `text` is for CSV and its kin. `header` says which column is
-//! what, by `names` or by a person's `map`; the rows themselves are judged here.
+//! what, by `names` or by a person's `map`; the rows themselves are judged here. `rejects` writes the refused ones down.
 //!
 //! Refuses to guess which column holds the numbers, which sign separates the columns, and in which encoding the file is:
 //! each has an error of its own that ends the import with a remedy. A bad row is no error of the file: it comes out beside
@@ -16,6 +16,7 @@ mod input;
 mod map;
 mod names;
 mod records;
+mod rejects;
 mod text;
 
 use std::io::{Read, Seek};
@@ -26,6 +27,7 @@ use encoding_rs::Encoding;
 pub use error::{ImportError, RowError, RowReason};
 pub use input::{Input, Seal};
 pub use map::{BadColumnMap, ColumnMap};
+pub use rejects::{RejectsError, RejectsFile, is_same_file};
 
 use crate::domain::contact::NewContact;
 use crate::domain::phone::{PhoneRules, mask_digits};
@@ -73,6 +75,7 @@ pub type Row = Result<NewContact, RowError>;
 /// since a file is imported whole or not at all.
 pub struct Reader<R> {
     records: Records<R>,
+    header: StringRecord,
     columns: Columns,
     rules: PhoneRules,
     record: Record,
@@ -89,8 +92,13 @@ impl<R: Read + Seek + Send + 'static> Reader<R> {
                 continue;
             }
             let columns = Columns::find(&record.cells, &options.columns, record.line)?;
+            let header = match options.header {
+                Header::First => record.cells.clone(),
+                Header::Missing => columns.stand_in(),
+            };
             return Ok(Self {
                 records,
+                header,
                 columns,
                 rules: options.rules.clone(),
                 record,
@@ -98,6 +106,11 @@ impl<R: Read + Seek + Send + 'static> Reader<R> {
             });
         }
         Err(ImportError::Empty)
+    }
+
+    /// Returns the names of the columns as the file has them; where it has none, names by which the columns are found again.
+    pub fn header(&self) -> &StringRecord {
+        &self.header
     }
 
     /// Returns the next row that is not blank; `None` at the end of the file.
