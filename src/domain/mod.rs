@@ -29,5 +29,6 @@ pub mod rejection;
 pub mod report;
 pub mod retry;
 pub mod rules;
+pub mod shown;
 pub mod spreadsheet;
 pub mod tracking;
