@@ -31,6 +31,7 @@ pub use rejects::{RejectsError, RejectsFile, is_same_file};
 
 use crate::domain::contact::NewContact;
 use crate::domain::phone::{PhoneRules, mask_digits};
+use crate::domain::shown::{harmless, shortened};
 use header::Columns;
 use records::{Record, Records};
 
@@ -185,20 +186,7 @@ fn is_blank(record: &StringRecord) -> bool {
 
 /// Returns a cell as it may be shown: short, on one line, digits hidden, without signs that move a terminal's cursor.
 fn shown(cell: &str) -> String {
-    let cell = cell.trim();
-    let mut short: String = cell.chars().take(SHOWN).collect();
-    if short.len() < cell.len() {
-        short.push('…');
-    }
-    mask_digits(&short)
-        .chars()
-        .map(|character| if is_plain(character) { character } else { ' ' })
-        .collect()
-}
-
-fn is_plain(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    harmless(&mask_digits(&shortened(cell.trim(), SHOWN))).into_owned()
 }
 
 #[cfg(test)]

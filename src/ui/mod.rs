@@ -2,6 +2,9 @@
 //!
 //! Standard output is data and can be piped; standard error is talk: notices, progress, errors. A pipe that was closed
 //! at the other end is a quiet end, not an error. Colour never carries a meaning alone.
+//!
+//! Invariant: nothing that steers a terminal or turns the direction of writing leaves here, whatever is to be said; where
+//! a text from outside must not break a line either, it is made [`harmless`] before.
 
 pub mod progress;
 pub mod table;
@@ -11,6 +14,9 @@ use std::os::fd::AsFd;
 
 use anstyle::{AnsiColor, Style};
 use rustix::termios::tcgetwinsize;
+
+pub use crate::domain::shown::{harmless, shortened};
+use crate::domain::shown::{harmless_json, harmless_lines};
 
 /// What writing to a terminal that was closed gives.
 const IO_ERROR: i32 = rustix::io::Errno::IO.raw_os_error();
@@ -88,6 +94,7 @@ impl Ui {
             self.note(text.trim_end());
             return Ok(());
         }
+        let text = harmless_lines(text);
         let mut out = anstream::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| {
             let newline: &[u8] = if text.is_empty() || text.ends_with('\n') {
@@ -119,7 +126,7 @@ impl Ui {
         if self.sandbox {
             mark_as_sandbox(&mut value);
         }
-        self.data(&serde_json::to_string_pretty(&value)?)
+        self.data(&harmless_json(&serde_json::to_string_pretty(&value)?))
     }
 
     /// Says something that is worth knowing, unless quiet.
@@ -149,7 +156,7 @@ impl Ui {
 
     /// Writes an error as one JSON object to standard error.
     pub fn error_as_json(&self, value: &serde_json::Value) {
-        say(Style::new(), "", &value.to_string());
+        say(Style::new(), "", &harmless_json(&value.to_string()));
     }
 
     /// Returns whether a person sits at the keyboard.
@@ -165,7 +172,7 @@ impl Ui {
     /// Asks a question whose answer is no unless somebody says yes.
     pub fn confirm(&self, question: &str) -> bool {
         dialoguer::Confirm::new()
-            .with_prompt(question)
+            .with_prompt(harmless_lines(question))
             .default(false)
             .show_default(true)
             .interact_opt()
@@ -175,7 +182,7 @@ impl Ui {
     /// Asks for a line of text.
     pub fn ask_for(&self, question: &str) -> Option<String> {
         dialoguer::Input::new()
-            .with_prompt(question)
+            .with_prompt(harmless_lines(question))
             .allow_empty(true)
             .interact_text()
             .ok()
@@ -212,6 +219,7 @@ pub fn wrapped(prefix: &str, text: &str, width: usize) -> String {
 
 /// What is said to standard error is lost if nobody listens; there is nowhere left to say so.
 fn say(style: Style, label: &str, text: &str) {
+    let text = harmless_lines(text);
     progress::beside_the_bar(|| {
         let mut err = anstream::stderr().lock();
         let _ = writeln!(err, "{style}{label}{style:#}{text}");
@@ -266,29 +274,9 @@ fn mark_as_sandbox(value: &mut serde_json::Value) {
     }
 }
 
-/// Returns text from outside as it may be shown: on one line, and without anything that moves a terminal's cursor or
-/// turns the direction of writing.
-pub fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            let turns = matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-            if c.is_control() || turns { '\u{FFFD}' } else { c }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_cannot_steer_the_terminal() {
-        assert_eq!(
-            harmless("As\u{1b}[31mha\r\n\u{202E}x"),
-            "As\u{FFFD}[31mha\u{FFFD}\u{FFFD}\u{FFFD}x"
-        );
-        assert_eq!(harmless("आशा 👋"), "आशा 👋");
-    }
 
     #[test]
     fn long_lines_are_broken_between_words() {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::Ui;
+use super::{Ui, harmless};
 use crate::dialer::event::{Progress, WaitsFor};
 use crate::domain::campaign::show_length;
 use crate::domain::hours::indian_time;
@@ -56,7 +56,9 @@ impl ProgressView {
         });
         Self {
             ui,
-            name: name.map(|name| format!("{name}: ")).unwrap_or_default(),
+            name: name
+                .map(|name| format!("{}: ", harmless(name)))
+                .unwrap_or_default(),
             bar,
             said_at: None,
             pace: Pace::default(),
@@ -115,7 +117,7 @@ impl WaitView {
     /// Says what goes on now.
     pub fn show(&self, text: impl Into<String>) {
         if let Some(spinner) = &self.spinner {
-            spinner.set_message(text.into());
+            spinner.set_message(harmless(&text.into()).into_owned());
         }
     }
 

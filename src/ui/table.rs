@@ -1,12 +1,14 @@
 //! Tables: with lines on a terminal, tab-separated without any elsewhere, so that `cut` and `awk` can read them.
 
+use std::borrow::Cow;
 use std::io::IsTerminal as _;
 
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width,
 };
 
-use super::harmless;
+use super::{harmless, shortened};
+use crate::domain::spreadsheet::protected;
 
 /// One line under the header, and nothing between rows: a long list stays a list.
 const UNDERLINED_HEADER: TableStyle =
@@ -37,6 +39,9 @@ const LEAST_TEXT: u16 = 7;
 /// No word of ours is longer; what comes from outside may be, and is broken then.
 const MOST_UNBROKEN: u16 = 40;
 
+/// What a drawn cell shows at most: one long name must not push the other rows away.
+const MOST_SHOWN: usize = 120;
+
 /// Returns whether tables are drawn for a person.
 pub fn is_drawn() -> bool {
     std::io::stdout().is_terminal()
@@ -63,7 +68,7 @@ fn drawn(columns: &[Column], rows: &[Vec<String>], width: Option<u16>) -> String
     table.set_header(columns.iter().map(|column| Cell::new(column.title())));
     for row in rows {
         let cells = columns.iter().zip(row).map(|(column, text)| {
-            let cell = Cell::new(harmless(text));
+            let cell = Cell::new(shortened(&harmless(text), MOST_SHOWN));
             match column {
                 Column::Text(_) | Column::Word(_) => cell,
                 Column::Number(_) => cell.set_alignment(CellAlignment::Right),
@@ -151,12 +156,9 @@ pub fn facts(facts: &[(&str, String)]) -> String {
 /// A cell that a spreadsheet would take for a formula gets an apostrophe before it.
 pub fn csv(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
+    let cells = |row: &Vec<String>| row.iter().map(|cell| safe(cell).into_owned()).collect();
     let written = std::iter::once(header.iter().map(|title| (*title).to_owned()).collect())
-        .chain(rows.iter().map(|row| {
-            row.iter()
-                .map(|cell| without_formula(cell))
-                .collect::<Vec<String>>()
-        }))
+        .chain(rows.iter().map(cells))
         .try_for_each(|row: Vec<String>| writer.write_record(row));
     let bytes = written
         .ok()
@@ -165,15 +167,15 @@ pub fn csv(header: &[&str], rows: &[Vec<String>]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A number's own `+` is no formula: `+91…` stays as it is.
-fn without_formula(cell: &str) -> String {
+/// A number is no formula, and programs read these files too: `+91…` stays as it is.
+fn safe(cell: &str) -> Cow<'_, str> {
     let is_number = cell
         .strip_prefix(['+', '-'])
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
-    if !is_number && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{cell}")
+    if is_number {
+        Cow::Borrowed(cell)
     } else {
-        cell.to_owned()
+        protected(cell)
     }
 }
 
