@@ -10,6 +10,7 @@ mod doubts;
 mod exophones;
 mod fates;
 mod forget;
+mod harmless;
 mod hours;
 mod import;
 mod init;
