@@ -238,7 +238,7 @@ pub(super) fn sum(counts: &Counts) -> String {
 fn as_table(workspace: &Workspace, contacts: Vec<ContactReport>) -> String {
     let columns = [
         Column::Word("Number"),
-        Column::Text("Name"),
+        Column::Name("Name"),
         Column::Word("State"),
         Column::Word("Outcome"),
         Column::Number("Attempts"),

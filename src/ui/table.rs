@@ -19,6 +19,8 @@ const UNDERLINED_HEADER: TableStyle =
 pub enum Column {
     /// Text, to the left; broken where there is no room.
     Text(&'static str),
+    /// What somebody is called: as text, but cut on a terminal, where one name must not push the others away.
+    Name(&'static str),
     /// A word, a time or a telephone number, to the left; never broken.
     Word(&'static str),
     /// Numbers, to the right; never broken.
@@ -28,7 +30,9 @@ pub enum Column {
 impl Column {
     fn title(self) -> &'static str {
         match self {
-            Self::Text(title) | Self::Word(title) | Self::Number(title) => title,
+            Self::Text(title) | Self::Name(title) | Self::Word(title) | Self::Number(title) => {
+                title
+            }
         }
     }
 }
@@ -39,8 +43,8 @@ const LEAST_TEXT: u16 = 7;
 /// No word of ours is longer; what comes from outside may be, and is broken then.
 const MOST_UNBROKEN: u16 = 40;
 
-/// What a drawn cell shows at most: one long name must not push the other rows away.
-const MOST_SHOWN: usize = 120;
+/// How many letters of a name a terminal shows at most.
+const MOST_OF_A_NAME: usize = 60;
 
 /// Returns whether tables are drawn for a person.
 pub fn is_drawn() -> bool {
@@ -68,10 +72,11 @@ fn drawn(columns: &[Column], rows: &[Vec<String>], width: Option<u16>) -> String
     table.set_header(columns.iter().map(|column| Cell::new(column.title())));
     for row in rows {
         let cells = columns.iter().zip(row).map(|(column, text)| {
-            let cell = Cell::new(shortened(&harmless(text), MOST_SHOWN));
+            let text = harmless(text);
             match column {
-                Column::Text(_) | Column::Word(_) => cell,
-                Column::Number(_) => cell.set_alignment(CellAlignment::Right),
+                Column::Text(_) | Column::Word(_) => Cell::new(text),
+                Column::Name(_) => Cell::new(shortened(&text, MOST_OF_A_NAME)),
+                Column::Number(_) => Cell::new(text).set_alignment(CellAlignment::Right),
             }
         });
         table.add_row(cells);
@@ -114,7 +119,7 @@ fn least_widths(
         let texts = cells.map(String::as_str).chain(title);
         let widest = texts.map(|text| text.chars().count()).max();
         let most = match column {
-            Column::Text(_) => LEAST_TEXT,
+            Column::Text(_) | Column::Name(_) => LEAST_TEXT,
             Column::Word(_) | Column::Number(_) => MOST_UNBROKEN,
         };
         let widest = u16::try_from(widest.unwrap_or_default()).unwrap_or(most);
@@ -244,16 +249,37 @@ mod tests {
     }
 
     #[test]
+    fn a_long_name_is_cut_on_a_terminal_and_nowhere_else() {
+        let long = "👋".repeat(5_000);
+        let rows = [vec![long.clone(), "5".to_owned()]];
+        let columns = [Column::Name("Name"), Column::Number("Attempts")];
+        let table = drawn(&columns, &rows, Some(40));
+        assert_eq!(table.matches('👋').count(), MOST_OF_A_NAME - 1);
+        assert!(table.contains('…'));
+        // Each takes the room of two letters.
+        assert!(
+            table.lines().all(|line| line.matches('👋').count() <= 20),
+            "{table}"
+        );
+        let ours = [Column::Text("Note"), Column::Number("Attempts")];
+        assert_eq!(drawn(&ours, &rows, Some(40)).matches('👋').count(), 5_000);
+        assert!(tabbed(&columns, &rows).contains(&format!("{long}\t5\n")));
+        assert!(csv(&["name", "attempts"], &rows).contains(&format!("{long},5\n")));
+    }
+
+    #[test]
     fn spreadsheets_find_no_formula() {
         let rows = [vec![
             "=1+1".to_owned(),
             "+919876500000".to_owned(),
             "-5".to_owned(),
             "@a".to_owned(),
+            "+1-1".to_owned(),
+            "'=1".to_owned(),
         ]];
         assert_eq!(
-            csv(&["a", "b", "c", "d"], &rows),
-            "a,b,c,d\n'=1+1,+919876500000,-5,'@a\n"
+            csv(&["a", "b", "c", "d", "e", "f"], &rows),
+            "a,b,c,d,e,f\n'=1+1,+919876500000,-5,'@a,'+1-1,''=1\n"
         );
     }
 }

@@ -180,6 +180,6 @@ fn on_a_terminal_a_long_name_is_cut_and_everybody_is_seen() {
     }
     let last = lines.iter().position(|line| line.contains("long"));
     let long = &lines[last.expect("the long name is shown")..];
-    assert!(long.len() < 40, "{}", ran.stdout);
+    assert!(long.len() < 12, "{}", ran.stdout);
     assert!(long.iter().any(|line| line.contains('…')), "{}", ran.stdout);
 }
