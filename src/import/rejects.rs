@@ -129,7 +129,7 @@ impl RejectsFile {
         let line = line
             .write_record(titles.map(|title| protected(title).into_owned()))
             .map_err(io::Error::from)
-            .and_then(|()| line.into_inner().map_err(|error| error.into_error().into()))?;
+            .and_then(|()| line.into_inner().map_err(|error| error.into_error()))?;
         self.file.write_all(&line)?;
         self.header = Some(header.clone());
         Ok(())
