@@ -9,7 +9,7 @@ mod undo;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -19,12 +19,12 @@ pub(super) use self::reading::options;
 use super::args;
 use super::failure::{Exit, Failure};
 use super::status::shown_name;
-use super::view::{clock_time, counted, typed_name};
+use super::view::{self, clock_time, typed_name};
 use super::workspace::Workspace;
 use crate::domain::campaign::{CampaignName, CampaignState};
 use crate::domain::contact::{NewContact, Provenance};
 use crate::domain::phone::PhoneNumber;
-use crate::import::{Input, Options, Row, RowError};
+use crate::import::{Input, Options, RejectsError, RejectsFile, Row, RowError, is_same_file};
 use crate::store::campaigns::{self, Campaign, CampaignId};
 use crate::store::contacts::SourceId;
 use crate::store::draft::Draft;
@@ -96,6 +96,10 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
     for path in &args.files {
         lists.push((path.display().to_string(), open(workspace, path)?));
     }
+    let rejects = args.rejects.as_deref();
+    let mut rejects = rejects
+        .map(|path| rejects_file(workspace, path, &args.files))
+        .transpose()?;
     let import = Import {
         workspace,
         options: reading::of_contacts(workspace, &args.reading)?,
@@ -103,7 +107,10 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
         now: workspace.clock.wall(),
         is_dry_run: args.dry_run,
     };
-    let (counted, done) = import.run(lists)?;
+    let (counted, done) = import.run(lists, &mut rejects)?;
+    if let Some((path, file)) = rejects {
+        file.finish().map_err(|error| unwritten(&path, error))?;
+    }
     if done.not_called > 0 {
         let (of, are) = match done.not_called {
             1 => ("contact", "is"),
@@ -168,6 +175,45 @@ pub(super) fn open(workspace: &Workspace, path: &Path) -> Result<Input, Failure>
     })
 }
 
+/// Refused rows, and the path at which a person will look for them.
+type Rejects = (String, RejectsFile);
+
+fn rejects_file(
+    workspace: &Workspace,
+    path: &Path,
+    sources: &[PathBuf],
+) -> Result<Rejects, Failure> {
+    let shown = harmless(&path.to_string_lossy()).into_owned();
+    let seen = match path == Path::new("-") {
+        true => path.to_owned(),
+        false => workspace.path(path),
+    };
+    let is_source = |source: &PathBuf| match source == Path::new("-") {
+        true => is_same_file(&seen, source),
+        false => is_same_file(&seen, &workspace.path(source)),
+    };
+    if sources.iter().any(is_source) {
+        let message = format!("`{shown}` is one of the files to import");
+        return Err(Failure::new(Exit::Usage, message).hint("name another file: `--rejects FILE`"));
+    }
+    let file = RejectsFile::create(&seen).map_err(|error| unwritten(&shown, error))?;
+    Ok((shown, file))
+}
+
+fn unwritten(path: &str, error: RejectsError) -> Failure {
+    let hint = error.hint();
+    let exit = match error {
+        RejectsError::Write(_) => Exit::Storage,
+        _ => Exit::Usage,
+    };
+    let failure = Failure::caused_by(exit, error)
+        .context(format!("cannot write the refused rows to `{path}`"));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
 /// One import, of all its files.
 struct Import<'a> {
     workspace: &'a Workspace,
@@ -201,22 +247,27 @@ impl Forgotten<'_> {
 }
 
 impl Import<'_> {
-    fn run(&self, lists: Vec<(String, Input)>) -> Result<(Counted, Done), Failure> {
+    fn run(
+        &self,
+        lists: Vec<(String, Input)>,
+        rejects: &mut Option<Rejects>,
+    ) -> Result<(Counted, Done), Failure> {
         let real = self.workspace.real_database();
         if !self.workspace.ui.sandbox || !real.exists() {
-            return self.run_beside(lists, None);
+            return self.run_beside(lists, rejects, None);
         }
         let mut store = Store::open_to_read(real)?;
-        store.read(|tx| Ok(self.run_beside(lists, Some(tx))))?
+        store.read(|tx| Ok(self.run_beside(lists, rejects, Some(tx))))?
     }
 
     fn run_beside(
         &self,
         lists: Vec<(String, Input)>,
+        rejects: &mut Option<Rejects>,
         real: Option<&Tx<'_>>,
     ) -> Result<(Counted, Done), Failure> {
         let database = self.workspace.database();
-        let body = |tx: &Tx<'_>| self.take(tx, real, lists);
+        let body = |tx: &Tx<'_>| self.take(tx, real, lists, rejects);
         if database.exists() {
             let mut store = Store::open(&database)?;
             store.prepare_for_list()?;
@@ -240,6 +291,7 @@ impl Import<'_> {
         tx: &Tx<'_>,
         real: Option<&Tx<'_>>,
         lists: Vec<(String, Input)>,
+        rejects: &mut Option<Rejects>,
     ) -> Result<(Counted, Done), Failure> {
         let before = campaigns::find(tx, self.name.as_str())?;
         let campaign = self.find_or_create(tx, before.as_ref())?;
@@ -260,6 +312,7 @@ impl Import<'_> {
             tx,
             campaign,
             forgotten,
+            rejects: rejects.as_mut(),
             counted: Counted {
                 campaign: self.name.to_string(),
                 dry_run: self.is_dry_run,
@@ -274,7 +327,14 @@ impl Import<'_> {
             desk.counted.files.push(file);
         }
         let counted = desk.counted;
+        // What can fail with the refused rows should do so now, and not when everything else is done.
+        if let Some((path, file)) = rejects {
+            file.sync().map_err(|error| unwritten(path, error))?;
+        }
         if counted.accepted + counted.duplicates == 0 {
+            if let Some((path, file)) = rejects.take() {
+                file.finish().map_err(|error| unwritten(&path, error))?;
+            }
             return Err(no_usable_row(&counted));
         }
         let rows = imports::Counted {
@@ -317,6 +377,7 @@ struct Desk<'a> {
     tx: &'a Tx<'a>,
     campaign: CampaignId,
     forgotten: Forgotten<'a>,
+    rejects: Option<&'a mut Rejects>,
     counted: Counted,
 }
 
@@ -332,6 +393,12 @@ impl Desk<'_> {
         let source = imports::add_source(self.tx, import, self.campaign, file, now)?;
         let mut view = ListView::new(self.workspace.ui, file, input.size(), input.position());
         list::read(input, options, |piece| match piece {
+            Piece::Header(header) => match &mut self.rejects {
+                Some((path, rejects)) => rejects
+                    .begin(&header)
+                    .map_err(|error| unwritten(path, error)),
+                None => Ok(()),
+            },
             Piece::Rows(rows) => {
                 view.add(rows.len() as u64);
                 self.take_rows(file, source, rows)
@@ -346,7 +413,14 @@ impl Desk<'_> {
         for row in rows {
             match row {
                 Ok(contact) => contacts.push(contact),
-                Err(refused) => self.counted.refuse(self.workspace, &refused),
+                Err(refused) => {
+                    self.counted.refuse(self.workspace, &refused);
+                    if let Some((path, rejects)) = &mut self.rejects {
+                        rejects
+                            .write(&refused)
+                            .map_err(|error| unwritten(path, error))?;
+                    }
+                }
             }
         }
         let forgotten = &self.forgotten;
@@ -426,14 +500,15 @@ fn show(workspace: &Workspace, counted: &Counted) -> Result<(), Failure> {
     if workspace.ui.format == Format::Json {
         return Ok(workspace.ui.json(counted)?);
     }
-    for (what, count) in [
-        ("duplicate", counted.duplicates),
-        ("refused row", counted.rejected),
-    ] {
-        if count > SHOWN {
-            let more = self::counted(count - SHOWN, what);
-            workspace.ui.note(&format!("and {more} more"));
-        }
+    if counted.duplicates > SHOWN {
+        let more = view::counted(counted.duplicates - SHOWN, "more duplicate");
+        workspace.ui.note(&format!("and {more}"));
+    }
+    if counted.rejected > SHOWN {
+        let more = view::counted(counted.rejected - SHOWN, "more refused row");
+        workspace
+            .ui
+            .note(&format!("and {more}; `--rejects FILE` writes them all"));
     }
     if workspace.ui.quiet {
         return Ok(());

@@ -150,7 +150,7 @@ impl ListView {
             let style = ProgressStyle::with_template(&template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style.progress_chars("━╸─"));
-            bar.set_prefix(super::harmless(file));
+            bar.set_prefix(super::harmless(file).into_owned());
             bar
         });
         Self {

@@ -3,12 +3,16 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+use csv::StringRecord;
+
 use crate::cli::failure::{Exit, Failure};
 use crate::domain::contact::Provenance;
 use crate::import::{ImportError, Input, Options, Reader, Row};
 
 /// What a list comes in, in this order; rows come in many pieces.
 pub(in crate::cli) enum Piece {
+    /// The names of its columns.
+    Header(StringRecord),
     /// Rows, in the order of the file.
     Rows(Vec<Row>),
     /// All was read, and the file has stayed as it was.
@@ -50,6 +54,10 @@ type Sender = SyncSender<Result<Piece, ImportError>>;
 fn send(input: Input, options: &Options, sender: &Sender) -> Result<(), ImportError> {
     let seal = input.seal().map_err(ImportError::Read)?;
     let mut reader = Reader::open(input, options)?;
+    let header = Piece::Header(reader.header().clone());
+    if sender.send(Ok(header)).is_err() {
+        return Ok(());
+    }
     let mut rows = Vec::new();
     let mut bytes = 0;
     for row in reader.by_ref() {
