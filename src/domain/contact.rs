@@ -29,6 +29,11 @@ pub struct NewContact {
 pub struct Fields(String);
 
 impl Fields {
+    /// Returns an empty object with room for so many bytes.
+    pub fn with_room(bytes: usize) -> Self {
+        Self(String::with_capacity(bytes))
+    }
+
     /// Adds a column; its name must not have been added before.
     pub fn push(&mut self, name: &str, value: &str) {
         if self.0.is_empty() {

@@ -3,6 +3,7 @@
 //! Errors of a file end its import; errors of a row are counted and shown. Both have a hint, and neither shows a whole
 //! phone number.
 
+use std::borrow::Cow;
 use std::io;
 
 use csv::StringRecord;
@@ -38,18 +39,24 @@ pub enum ImportError {
     NoHeader {
         /// The line of the first row.
         line: u64,
+        /// What to type for a list without a header.
+        suggestion: Option<String>,
     },
     /// No known name among the columns.
     #[error("no column looks like a phone number; the header has {header}")]
     NoPhoneColumn {
         /// The names of the columns.
         header: String,
+        /// What the rows below the header make likely.
+        suggestion: Option<String>,
     },
     /// Several columns could be meant.
     #[error("more than one column could be the phone number: {columns}")]
     AmbiguousColumn {
         /// Their names.
         columns: String,
+        /// The options that choose between them.
+        suggestion: String,
     },
     /// `--map` names a column that is not there.
     #[error("no column is called `{column}`; the header has {header}")]
@@ -58,6 +65,8 @@ pub enum ImportError {
         column: String,
         /// The names of the columns.
         header: String,
+        /// The option that names the column most like it.
+        suggestion: Option<String>,
     },
     /// `--map` names a column that is there more than once.
     #[error("{count} columns are called `{column}`")]
@@ -66,6 +75,24 @@ pub enum ImportError {
         column: String,
         /// How many have it.
         count: usize,
+        /// The options that choose between them.
+        suggestion: String,
+    },
+    /// `--no-header` without the place of the numbers.
+    #[error("without a header no column is known to be the phone number")]
+    NoPlace {
+        /// What the first row makes likely.
+        suggestion: Option<String>,
+    },
+    /// `--no-header`, and `--map` has a name, or a place beyond the last column.
+    #[error(
+        "`{column}` is no place of a column; without a header columns are called 1 to {columns}"
+    )]
+    NoSuchPlace {
+        /// The place that was asked for.
+        column: String,
+        /// How many columns the first row has.
+        columns: usize,
     },
     /// A quote opens and the file ends.
     #[error("a quote opens on line {line} and never closes")]
@@ -83,8 +110,37 @@ pub enum ImportError {
 
 impl ImportError {
     /// Returns what a person can do about it, where something can be done.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        self.suggestion()
+            .map(Cow::Owned)
+            .or_else(|| self.remedy().map(Cow::Borrowed))
+    }
+
+    /// Returns what this very file makes likely, with the option to type.
+    fn suggestion(&self) -> Option<String> {
         match self {
+            Self::NoHeader { suggestion, .. } => suggestion.as_ref().map(|places| {
+                format!("if there is no header, say so: {places}; else check the first line")
+            }),
+            Self::NoPhoneColumn { suggestion, .. } => suggestion.clone(),
+            Self::AmbiguousColumn { suggestion, .. } => Some(format!("choose one: {suggestion}")),
+            Self::MissingColumn { suggestion, .. } => suggestion
+                .as_ref()
+                .map(|option| format!("did you mean {option}?")),
+            Self::RepeatedColumn { suggestion, .. } => {
+                Some(format!("choose one by its place: {suggestion}"))
+            }
+            Self::NoPlace { suggestion } => suggestion
+                .as_ref()
+                .map(|places| format!("the first row has a number there: {places}")),
+            _ => None,
+        }
+    }
+
+    fn remedy(&self) -> Option<&'static str> {
+        match self {
+            // These always come with a suggestion.
+            Self::AmbiguousColumn { .. } | Self::RepeatedColumn { .. } => None,
             Self::Read(_) => None,
             Self::Changed => Some("import it again once it is complete"),
             Self::Empty => Some("the first line names the columns, such as `phone,name`"),
@@ -96,11 +152,13 @@ impl ImportError {
                 Some("add a first line that names the columns, such as `phone,name`")
             }
             Self::NoPhoneColumn { .. } => Some("name it with `--map phone=COLUMN`"),
-            Self::AmbiguousColumn { .. } => {
-                Some("choose one with `--map phone=COLUMN`, or give each column its own name")
-            }
             Self::MissingColumn { .. } => Some("name a column of the header in `--map`"),
-            Self::RepeatedColumn { .. } => Some("give each column its own name"),
+            Self::NoPlace { .. } => {
+                Some("name the place of the numbers, the first being 1: `--map phone=N`")
+            }
+            Self::NoSuchPlace { .. } => {
+                Some("name a place, the first being 1: `--map phone=N,name=N`")
+            }
             Self::UnclosedQuote { .. } => {
                 Some("close the quote, or double it if it is meant as a sign: `\"\"`")
             }
@@ -119,7 +177,7 @@ pub struct RowError {
     pub reason: RowReason,
     /// The phone cell as it may be shown: digits hidden, cut short.
     pub cell: String,
-    /// The row's cells as they are, for the file of refused rows; never shown.
+    /// The row's cells as the source has them, for the file of refused rows; never shown.
     pub cells: StringRecord,
 }
 
@@ -137,6 +195,12 @@ pub enum RowReason {
         /// The header's columns.
         columns: usize,
     },
+    /// The total below a list, or a part of one.
+    #[error("a row of totals, not a person")]
+    TotalsRow,
+    /// The names of the columns once more, as where lists were joined.
+    #[error("the header again, not a person")]
+    HeaderAgain,
     /// It has a byte that no text has.
     #[error("a NUL byte in the row")]
     NulByte,
@@ -151,6 +215,8 @@ impl RowReason {
         match self {
             Self::Phone(error) => error.name(),
             Self::Ragged { .. } => "ragged",
+            Self::TotalsRow => "totals_row",
+            Self::HeaderAgain => "header_again",
             Self::NulByte => "nul_byte",
             Self::CellTooLarge => "cell_too_large",
         }
@@ -161,6 +227,7 @@ impl RowReason {
         match self {
             Self::Phone(error) => error.hint(),
             Self::Ragged { .. } => "put cells that contain the delimiter into double quotes",
+            Self::TotalsRow | Self::HeaderAgain => "nothing needs repair: leave the row out",
             Self::NulByte => "save the file again as \"CSV UTF-8\"",
             Self::CellTooLarge => {
                 "shorten the cell; a quote that was never closed also has this effect"

@@ -1,18 +1,22 @@
-//! The header of a list: which column holds the number, which the name, and what the others are called.
+//! The columns of a list: which one holds the number, which the name, and what the others are called.
 //!
-//! Never looks at the rows below to find out: a column of order numbers looks like phones too. Two equally good columns
-//! are refused, not chosen between.
+//! Never looks at the rows below the header to find out: a column of order numbers looks like phones too. Two equally good
+//! columns are refused, not chosen between, and so are the numbers of two different people.
+
+mod usual;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use csv::StringRecord;
 
 use super::error::ImportError;
 use super::map::ColumnMap;
-use super::names::{name_part, name_rank, normalised, phone_rank};
+use super::names::normalised;
+use super::{Header, Options, choice, repaired, shown};
 use crate::domain::contact::Fields;
-use crate::domain::phone::{PhoneNumber, mask_numbers};
-
-/// How many columns an error lists.
-const LISTED: usize = 20;
+use crate::domain::phone::PhoneNumber;
+use crate::domain::spreadsheet::unprotected;
 
 /// Where things are in a row.
 #[derive(Debug)]
@@ -21,8 +25,14 @@ pub(super) struct Columns {
     phone: usize,
     /// One column, or those of a first, middle and last name in this order.
     name: Vec<usize>,
-    /// The other columns: index, name, and whether the header gave them one.
+    /// The other columns.
     fields: Vec<Field>,
+    /// The room that the names of the fields take in a contact's JSON, in bytes.
+    names_room: usize,
+    /// The source's header; `None` where the first row is a contact.
+    header: Option<StringRecord>,
+    /// How many columns the source had, where this is its file of refused rows.
+    repaired: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -34,32 +44,82 @@ struct Field {
 }
 
 impl Columns {
-    /// Finds the columns in the header, which stands on the given line.
+    /// Finds the columns in the first row, which stands on the given line.
     pub(super) fn find(
-        header: &StringRecord,
-        map: &ColumnMap,
+        first: &StringRecord,
+        options: &Options,
         line: u64,
     ) -> Result<Self, ImportError> {
-        if header.as_slice().contains('\0') {
+        if first.as_slice().contains('\0') {
             // UTF-16 without a mark, or no text at all.
             return Err(ImportError::NotUtf8 { line });
         }
+        let repaired = repaired::source_columns(first);
+        // A file of refused rows always has a header, also where its source had none.
+        if options.header == Header::Missing && repaired.is_none() {
+            return Self::by_place(first, &options.columns);
+        }
+        let count = first.len();
+        let header: StringRecord = match repaired {
+            Some(source) => repaired::source_row(first, source),
+            None => first.clone(),
+        };
         let names: Vec<String> = header.iter().map(normalised).collect();
-        let phone = match &map.phone {
-            Some(column) => named(header, &names, column)?,
-            None => usual_phone(header, &names, line)?,
+        let phone = match &options.columns.phone {
+            Some(column) => named(&header, "phone", column)?,
+            None => usual::phone(&header, &names, line)?,
         };
-        let name = match &map.name {
-            Some(column) => vec![named(header, &names, column)?],
-            None => usual_name(&names, phone),
+        if header.get(phone).is_some_and(is_number) {
+            return Err(no_header(&header, line));
+        }
+        let name = match &options.columns.name {
+            Some(column) => vec![named(&header, "name", column)?],
+            None => usual::name(&names, phone),
         };
-        let fields = fields(header, |index| index == phone || name.contains(&index));
+        let fields = fields(&header, |index| index == phone || name.contains(&index));
         Ok(Self {
-            count: header.len(),
+            count,
             phone,
             name,
+            names_room: room(&fields),
             fields,
+            header: Some(header),
+            repaired,
         })
+    }
+
+    /// Finds the columns of a list without a header, by the places that a person named.
+    fn by_place(first: &StringRecord, map: &ColumnMap) -> Result<Self, ImportError> {
+        let count = first.len();
+        let at = |column: &String| {
+            choice::place(column, count).ok_or_else(|| ImportError::NoSuchPlace {
+                column: shown::name(column),
+                columns: count,
+            })
+        };
+        let Some(phone) = &map.phone else {
+            return Err(ImportError::NoPlace {
+                suggestion: places(first),
+            });
+        };
+        let phone = at(phone)?;
+        let name: Vec<usize> = map.name.iter().map(at).collect::<Result<_, _>>()?;
+        let blank: StringRecord = vec![""; count].into();
+        let fields = fields(&blank, |index| index == phone || name.contains(&index));
+        Ok(Self {
+            count,
+            phone,
+            name,
+            names_room: room(&fields),
+            fields,
+            header: None,
+            repaired: None,
+        })
+    }
+
+    /// Returns the source's header; `None` where the first row is a contact already.
+    pub(super) fn header(&self) -> Option<&StringRecord> {
+        self.header.as_ref()
     }
 
     /// Returns how many columns the header has.
@@ -82,15 +142,32 @@ impl Columns {
         self.phone
     }
 
+    /// Returns a cell of a row as the source has it; one that the row does not have is empty.
+    pub(super) fn cell<'a>(&self, record: &'a StringRecord, index: usize) -> &'a str {
+        let cell = record.get(index).unwrap_or_default();
+        match self.repaired {
+            Some(_) => unprotected(cell),
+            None => cell,
+        }
+    }
+
+    /// Returns a row as the source has it.
+    pub(super) fn source_row(&self, record: &StringRecord) -> StringRecord {
+        match self.repaired {
+            Some(source) => repaired::source_row(record, source),
+            None => record.clone(),
+        }
+    }
+
     /// Returns the name in a row, its parts joined by spaces.
     pub(super) fn name_in(&self, record: &StringRecord) -> Option<String> {
         let mut parts = self
             .name
             .iter()
-            .filter_map(|index| record.get(*index))
-            .map(str::trim);
-        let mut name = parts.find(|part| !part.is_empty())?.to_owned();
-        for part in parts.filter(|part| !part.is_empty()) {
+            .map(|index| self.cell(record, *index).trim())
+            .filter(|part| !part.is_empty());
+        let mut name = parts.next()?.to_owned();
+        for part in parts {
             name.push(' ');
             name.push_str(part);
         }
@@ -99,9 +176,12 @@ impl Columns {
 
     /// Returns the other cells of a row as they are; those the row does not have are empty.
     pub(super) fn fields_in(&self, record: &StringRecord) -> Fields {
-        let mut fields = Fields::default();
+        if self.fields.is_empty() {
+            return Fields::default();
+        }
+        let mut fields = Fields::with_room(self.names_room + record.as_slice().len());
         for field in &self.fields {
-            let value = record.get(field.index).unwrap_or_default();
+            let value = self.cell(record, field.index);
             if !field.unnamed || !value.is_empty() {
                 fields.push(&field.name, value);
             }
@@ -110,120 +190,87 @@ impl Columns {
     }
 }
 
-/// Returns the column a person named: as written, or else apart from punctuation and spaces.
-fn named(header: &StringRecord, names: &[String], column: &str) -> Result<usize, ImportError> {
-    let wanted = column.trim().to_lowercase();
-    let exact = positions(header.iter(), |name| name.trim().to_lowercase() == wanted);
-    let alike = || {
-        let wanted = normalised(column);
-        positions(names.iter(), |name| !wanted.is_empty() && *name == wanted)
-    };
-    let found = if exact.is_empty() { alike() } else { exact };
-    match found.as_slice() {
+/// Returns whether a first row that was split at some sign can be understood.
+pub(super) fn fits(first: &StringRecord, options: &Options) -> bool {
+    Columns::find(first, options, 1).is_ok_and(|columns| {
+        // Without a header only a contact is a first row.
+        columns.header.is_some() || first.get(columns.phone).is_some_and(is_number)
+    })
+}
+
+/// Returns the column a person named under a key.
+fn named(header: &StringRecord, key: &str, column: &str) -> Result<usize, ImportError> {
+    match choice::chosen(header, column).as_slice() {
         [index] => Ok(*index),
         [] => Err(ImportError::MissingColumn {
-            column: column.to_owned(),
-            header: listed(header.iter()),
+            column: shown::name(column),
+            header: shown::names(header.iter()),
+            suggestion: choice::nearest(header, column)
+                .map(|index| choice::option(header, key, index)),
         }),
         several => Err(ImportError::RepeatedColumn {
-            column: column.to_owned(),
+            column: shown::name(column),
             count: several.len(),
+            suggestion: choice::options(header, key, several),
         }),
     }
 }
 
-fn usual_phone(header: &StringRecord, names: &[String], line: u64) -> Result<usize, ImportError> {
-    let Some(best) = names.iter().filter_map(|name| phone_rank(name)).min() else {
-        let holds_number = header.iter().any(|cell| PhoneNumber::parse(cell).is_ok());
-        return Err(if holds_number {
-            ImportError::NoHeader { line }
-        } else {
-            ImportError::NoPhoneColumn {
-                header: listed(header.iter()),
-            }
-        });
-    };
-    match positions(names.iter(), |name| phone_rank(name) == Some(best)).as_slice() {
-        [index] => Ok(*index),
-        several => {
-            let columns = several.iter().filter_map(|index| header.get(*index));
-            Err(ImportError::AmbiguousColumn {
-                columns: listed(columns),
-            })
-        }
+fn is_number(cell: &str) -> bool {
+    PhoneNumber::parse(cell).is_ok()
+}
+
+fn no_header(first: &StringRecord, line: u64) -> ImportError {
+    ImportError::NoHeader {
+        line,
+        suggestion: places(first),
     }
 }
 
-/// A wrong name harms nobody, so the first of several equally good columns is taken.
-fn usual_name(names: &[String], phone: usize) -> Vec<usize> {
-    let whole = names
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| *index != phone);
-    let best = whole
-        .filter_map(|(index, name)| name_rank(name).map(|rank| (rank, index)))
-        .min();
-    // A column `customer` often holds a code; first and last name say more than it does.
-    let mut parts: Vec<(usize, usize)> = names
-        .iter()
-        .enumerate()
-        .filter_map(|(index, name)| name_part(name).map(|part| (part, index)))
-        .collect();
-    parts.sort_unstable();
-    parts.dedup_by_key(|(part, _)| *part);
-    match best {
-        Some((rank, index)) if rank == 0 || parts.is_empty() => vec![index],
-        _ => parts.into_iter().map(|(_, index)| index).collect(),
-    }
+/// Returns what to type for a list without a header, as far as its first row tells.
+fn places(first: &StringRecord) -> Option<String> {
+    let numbers = first.iter().enumerate().filter(|(_, cell)| is_number(cell));
+    let place = |(index, _)| format!("`--no-header --map phone={}`", index + 1);
+    Some(shown::listed(numbers, place, " or ")).filter(|places| !places.is_empty())
 }
 
 /// Names the columns that are neither number nor name, each differently.
 fn fields(header: &StringRecord, taken: impl Fn(usize) -> bool) -> Vec<Field> {
-    let mut fields: Vec<Field> = Vec::new();
-    for (index, name) in header
+    let others = header
         .iter()
         .enumerate()
-        .filter(|(index, _)| !taken(*index))
-    {
-        let unnamed = name.trim().is_empty();
+        .filter(|(index, _)| !taken(*index));
+    let mut fields: Vec<Field> = Vec::new();
+    // Each name that is taken, and the copy of it to try next.
+    let mut copies: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    for (index, header) in others {
+        let unnamed = header.trim().is_empty();
         let first = if unnamed {
-            format!("column_{}", index + 1)
+            Cow::Owned(format!("column_{}", index + 1))
         } else {
-            name.trim().to_owned()
+            Cow::Borrowed(header.trim())
         };
         let mut name = first.clone();
-        let mut copy = 2;
-        while fields.iter().any(|field| field.name == name) {
-            name = format!("{first}_{copy}");
-            copy += 1;
+        while copies.contains_key(&name) {
+            let copy = copies.entry(first.clone()).or_insert(2);
+            name = Cow::Owned(format!("{first}_{copy}"));
+            *copy += 1;
         }
+        copies.insert(name.clone(), 2);
         fields.push(Field {
             index,
-            name,
+            name: name.into_owned(),
             unnamed,
         });
     }
     fields
 }
 
-fn positions<T>(items: impl Iterator<Item = T>, matches: impl Fn(T) -> bool) -> Vec<usize> {
-    items
-        .enumerate()
-        .filter_map(|(index, item)| matches(item).then_some(index))
-        .collect()
+/// Returns how many bytes the names of fields take in JSON, with what stands around names and values.
+fn room(fields: &[Field]) -> usize {
+    let around = r#"{"":""}"#.len();
+    fields.iter().map(|field| field.name.len() + around).sum()
 }
 
-/// Lists names for an error; a file without a header has people in its first row, so numbers are hidden.
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let mut shown: Vec<String> = names
-        .map(|name| format!("`{}`", mask_numbers(name.trim()).escape_debug()))
-        .collect();
-    let more = shown.len().saturating_sub(LISTED);
-    shown.truncate(LISTED);
-    let list = shown.join(", ");
-    if more > 0 {
-        format!("{list} and {more} more")
-    } else {
-        list
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! The bytes of a list, text or workbook → contacts, row by row.
 //!
 //! `records` gives the rows of either kind of file: `text` is for CSV and its kin. `header` says which column is
-//! what, by `names` or by a person's `map`; the rows themselves are judged here. `rejects` writes the refused ones down.
+//! what, by `names` or by a person's `map`, of which `choice` finds the columns and `sample` suggests one. The rows
+//! themselves are judged here; `nobody` knows those that are no people, `rejects` writes the refused ones down and
+//! `repaired` knows that file when it comes back.
 //!
 //! Refuses to guess which column holds the numbers, which sign separates the columns, and in which encoding the file is:
 //! each has an error of its own that ends the import with a remedy. A bad row is no error of the file: it comes out beside
@@ -10,13 +12,18 @@
 //!
 //! Invariant: every row that is not blank comes out exactly once, accepted or refused; memory does not grow with the file.
 
+mod choice;
 mod error;
 mod header;
 mod input;
 mod map;
 mod names;
+mod nobody;
 mod records;
 mod rejects;
+mod repaired;
+mod sample;
+mod shown;
 mod text;
 
 use std::io::{Read, Seek};
@@ -80,6 +87,8 @@ pub struct Reader<R> {
     columns: Columns,
     rules: PhoneRules,
     record: Record,
+    /// The record is read and not yet judged.
+    ahead: bool,
     finished: bool,
 }
 
@@ -92,31 +101,41 @@ impl<R: Read + Seek + Send + 'static> Reader<R> {
             if is_blank(&record.cells) {
                 continue;
             }
-            let columns = Columns::find(&record.cells, &options.columns, record.line)?;
-            let header = match options.header {
-                Header::First => record.cells.clone(),
-                Header::Missing => columns.stand_in(),
+            return match Columns::find(&record.cells, options, record.line) {
+                Ok(columns) => Ok(Self {
+                    records,
+                    // Without a header this row is a contact already.
+                    ahead: columns.header().is_none(),
+                    header: columns
+                        .header()
+                        .cloned()
+                        .unwrap_or_else(|| columns.stand_in()),
+                    columns,
+                    rules: options.rules.clone(),
+                    record,
+                    finished: false,
+                }),
+                Err(ImportError::NoPhoneColumn { header, .. }) => Err(ImportError::NoPhoneColumn {
+                    header,
+                    suggestion: sample::suggestion(&mut records, &record.cells, options),
+                }),
+                Err(other) => Err(other),
             };
-            return Ok(Self {
-                records,
-                header,
-                columns,
-                rules: options.rules.clone(),
-                record,
-                finished: false,
-            });
         }
         Err(ImportError::Empty)
     }
 
-    /// Returns the names of the columns as the file has them; where it has none, names by which the columns are found again.
+    /// Returns the names of the source's columns; where its first row is a contact already, names by which they are found
+    /// again.
+    ///
+    /// Of a file of refused rows, the source is the file they come from.
     pub fn header(&self) -> &StringRecord {
         &self.header
     }
 
     /// Returns the next row that is not blank; `None` at the end of the file.
     fn next_row(&mut self) -> Result<Option<Row>, ImportError> {
-        while self.records.next(&mut self.record)? {
+        while std::mem::take(&mut self.ahead) || self.records.next(&mut self.record)? {
             if self.record.wound.is_some() || !is_blank(&self.record.cells) {
                 return Ok(Some(self.row()));
             }
@@ -126,12 +145,12 @@ impl<R: Read + Seek + Send + 'static> Reader<R> {
 
     fn row(&self) -> Row {
         let cells = &self.record.cells;
-        let cell = cells.get(self.columns.phone()).unwrap_or_default();
+        let cell = self.columns.cell(cells, self.columns.phone());
         let refused = |reason| RowError {
             line: self.record.line,
             reason,
             cell: shown(cell),
-            cells: cells.clone(),
+            cells: self.columns.source_row(cells),
         };
         if let Some(wound) = self.record.wound {
             return Err(refused(wound));
@@ -153,10 +172,10 @@ impl<R: Read + Seek + Send + 'static> Reader<R> {
                 columns: self.columns.len(),
             }));
         }
-        let (number, more_numbers) = self
-            .rules
-            .parse_all(cell)
-            .map_err(|reason| refused(RowReason::Phone(reason)))?;
+        let (number, more_numbers) = self.rules.parse_all(cell).map_err(|reason| {
+            let nobody = nobody::recognised(&self.columns.source_row(cells), self.columns.header());
+            refused(nobody.unwrap_or(RowReason::Phone(reason)))
+        })?;
         Ok(NewContact {
             number,
             more_numbers,

@@ -21,7 +21,7 @@ use super::RowError;
 use crate::domain::spreadsheet::protected;
 
 /// The columns behind those of the source.
-const ADDED: [&str; 3] = ["line", "reason", "hint"];
+pub(super) const ADDED: [&str; 3] = ["line", "reason", "hint"];
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 

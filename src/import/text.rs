@@ -18,7 +18,7 @@ impl<R: Read> Text<R> {
     /// Reads the beginning of a text: byte order mark, delimiter.
     pub(super) fn open(mut input: R, options: &Options) -> Result<Self, ImportError> {
         let start = sniff::beginning(&mut input).map_err(ImportError::Read)?;
-        let delimiter = sniff::delimiter(&start, &options.columns)?;
+        let delimiter = sniff::delimiter(&start, options)?;
         let watch = Watch::new(Cursor::new(start).chain(input), delimiter);
         let csv = csv::ReaderBuilder::new()
             .delimiter(delimiter)
@@ -58,5 +58,5 @@ fn trouble(error: io::Error) -> ImportError {
 #[cfg(test)]
 pub(super) fn delimiter(bytes: &[u8]) -> u8 {
     let start = sniff::beginning(&mut &*bytes).unwrap();
-    sniff::delimiter(&start, &super::ColumnMap::default()).unwrap()
+    sniff::delimiter(&start, &Options::default()).unwrap()
 }

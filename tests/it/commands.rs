@@ -3,6 +3,7 @@
 mod audit;
 mod call;
 mod caps;
+mod columns;
 mod cron;
 mod demo;
 mod dnd;

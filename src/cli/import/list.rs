@@ -96,7 +96,7 @@ fn unreadable(error: ImportError) -> Failure {
     let hint = error.hint();
     let failure = Failure::caused_by(Exit::Usage, error);
     match hint {
-        Some(hint) => failure.hint(hint),
+        Some(hint) => failure.hint(hint.into_owned()),
         None => failure,
     }
 }

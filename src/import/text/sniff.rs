@@ -7,8 +7,8 @@ use std::io::{self, Read};
 
 use csv::StringRecord;
 
-use crate::import::header::Columns;
-use crate::import::{ColumnMap, ImportError};
+use crate::import::header;
+use crate::import::{ImportError, Options};
 
 /// How much of a file is looked at; also the largest header that is understood.
 const BEGINNING: u64 = 64 * 1024;
@@ -33,7 +33,7 @@ pub(in crate::import) fn beginning(input: &mut impl Read) -> io::Result<Vec<u8>>
 }
 
 /// Returns the sign that separates the columns.
-pub(in crate::import) fn delimiter(start: &[u8], map: &ColumnMap) -> Result<u8, ImportError> {
+pub(in crate::import) fn delimiter(start: &[u8], options: &Options) -> Result<u8, ImportError> {
     let header = first_row(start);
     let seen: Vec<(u8, &str, usize)> = DELIMITERS
         .into_iter()
@@ -49,7 +49,9 @@ pub(in crate::import) fn delimiter(start: &[u8], map: &ColumnMap) -> Result<u8, 
     if let [] | [_] = seen.as_slice() {
         return Ok(seen.first().map_or(b',', |(sign, _, _)| *sign));
     }
-    let mut fitting = seen.iter().filter(|(sign, _, _)| fits(header, *sign, map));
+    let mut fitting = seen
+        .iter()
+        .filter(|(sign, _, _)| fits(header, *sign, options));
     let most = seen.iter().map(|(_, _, count)| *count).max();
     let mut frequent = seen.iter().filter(|(_, _, count)| Some(*count) == most);
     match (fitting.next(), fitting.next()) {
@@ -78,13 +80,13 @@ fn ambiguous(seen: &[(u8, &str, usize)]) -> ImportError {
 }
 
 /// Returns whether a header that is split at this sign has a phone column.
-fn fits(header: &[u8], sign: u8, map: &ColumnMap) -> bool {
+fn fits(header: &[u8], sign: u8, options: &Options) -> bool {
     let mut record = StringRecord::new();
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(sign)
         .has_headers(false)
         .from_reader(header);
-    reader.read_record(&mut record).unwrap_or(false) && Columns::find(&record, map, 1).is_ok()
+    reader.read_record(&mut record).unwrap_or(false) && header::fits(&record, options)
 }
 
 /// Returns the first row with anything in it, without its end.

@@ -102,7 +102,7 @@ fn columns_with_unusual_names_are_named_by_a_person() {
     insta::assert_snapshot!(ran.stderr, @"
     error: cannot import `odd.csv`
       caused by: no column looks like a phone number; the header has `who`, `ring`
-    hint: name it with `--map phone=COLUMN`
+    hint: did you mean `--map phone=ring`? its first cell is a number that can be called
     ");
     folder
         .run("import odd.csv --map phone=ring,name=who")
