@@ -223,15 +223,16 @@ impl RowReason {
     }
 
     /// Returns what a person can do about it.
-    pub fn hint(self) -> &'static str {
-        match self {
-            Self::Phone(error) => error.hint(),
+    pub fn hint(self) -> Cow<'static, str> {
+        let hint = match self {
+            Self::Phone(error) => return error.hint(),
             Self::Ragged { .. } => "put cells that contain the delimiter into double quotes",
             Self::TotalsRow | Self::HeaderAgain => "nothing needs repair: leave the row out",
             Self::NulByte => "save the file again as \"CSV UTF-8\"",
             Self::CellTooLarge => {
                 "shorten the cell; a quote that was never closed also has this effect"
             }
-        }
+        };
+        hint.into()
     }
 }

@@ -18,6 +18,7 @@ mod init;
 mod kill;
 mod list;
 mod money;
+mod numbers;
 mod outlook;
 mod output;
 mod pace;

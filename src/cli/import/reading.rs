@@ -5,10 +5,11 @@ use encoding_rs::Encoding;
 use crate::cli::args;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::workspace::Workspace;
-use crate::domain::phone::{PhoneNumber, PhoneRules, SplitNumbers};
+use crate::domain::campaign::caller_ids;
+use crate::domain::phone::{Country, PhoneRules, SplitNumbers, UnknownCountry};
 use crate::import::{Header, Options};
 
-/// Returns how to read a list of people to call: the ExoPhone of the workspace is none of them.
+/// Returns how to read a list of people to call: the ExoPhones of the workspace are none of them.
 pub(in crate::cli) fn of_contacts(
     workspace: &Workspace,
     typed: &args::Reading,
@@ -17,8 +18,8 @@ pub(in crate::cli) fn of_contacts(
     let own = workspace
         .config
         .text("EXOTEL_CALLER_ID")
-        .and_then(|text| PhoneNumber::parse_caller_id(text).ok());
-    options.rules.own.extend(own);
+        .and_then(|text| caller_ids(text).ok());
+    options.rules.own = own.unwrap_or_default();
     Ok(options)
 }
 
@@ -29,7 +30,7 @@ pub(in crate::cli) fn options(typed: &args::Reading) -> Result<Options, Failure>
     let countries = typed
         .country
         .iter()
-        .map(|country| calling_code(country))
+        .map(|name| country(name))
         .collect::<Result<_, _>>()?;
     Ok(Options {
         columns: typed.map.clone().unwrap_or_default(),
@@ -75,14 +76,8 @@ fn delimiter(sign: &str) -> Result<u8, Failure> {
     }
 }
 
-fn calling_code(country: &str) -> Result<u16, Failure> {
-    let digits = country.trim();
-    let digits = digits.strip_prefix('+').unwrap_or(digits);
-    digits.parse().map_err(|_| {
-        Failure::new(
-            Exit::Usage,
-            format!("`{country}` is no country that is known"),
-        )
-        .hint("name it as in `--country AE` or by its calling code, `--country +971`")
+fn country(name: &str) -> Result<Country, Failure> {
+    name.parse().map_err(|error: UnknownCountry| {
+        Failure::new(Exit::Usage, error.to_string()).hint(error.hint())
     })
 }

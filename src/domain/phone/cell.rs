@@ -27,8 +27,8 @@ impl Cell {
             digits: [0; ROOM],
             len: 0,
         };
-        let mut grouped = false;
-        // How many digits stood before the only dot, if nothing else stood between them.
+        let mut dotted = false;
+        // How many digits stood before the only dot, if nothing but digits came after it.
         let mut fraction: Option<usize> = None;
         for character in text.chars() {
             match glyph(character) {
@@ -42,17 +42,15 @@ impl Cell {
                 Glyph::Plus if cell.len == 0 && !cell.plus => cell.plus = true,
                 Glyph::Plus | Glyph::Other => return Err(explain(text)),
                 Glyph::Dot => {
-                    fraction = (!grouped && cell.len > 0).then_some(cell.len);
-                    grouped = true;
+                    fraction = (!dotted && cell.len > 0).then_some(cell.len);
+                    dotted = true;
                 }
-                Glyph::Separator => {
-                    fraction = None;
-                    grouped |= cell.len > 0;
-                }
+                Glyph::Separator => fraction = None,
                 Glyph::Invisible => {}
             }
         }
-        // A spreadsheet's number: `9876543210.0`. One or two zeros; more could be the last group of a dotted number.
+        // A spreadsheet's number: `9876543210.0`. One or two zeros; more, or a second dot, could be the last group of a
+        // dotted number.
         if let Some(whole) = fraction
             && matches!(&cell.digits[whole..cell.len], b"0" | b"00")
         {
@@ -108,6 +106,11 @@ const ZEROS: [char; 14] = [
     '\u{FF10}', // full-width
 ];
 
+/// Returns whether a character is a digit of any script we read.
+pub(super) fn is_digit(character: char) -> bool {
+    matches!(glyph(character), Glyph::Digit(_))
+}
+
 /// Returns what a character is to a phone number.
 pub(super) fn glyph(character: char) -> Glyph {
     match character {
@@ -143,7 +146,7 @@ fn foreign_digit(character: char) -> Option<u8> {
 }
 
 /// Takes off what spreadsheets and address books put around a number.
-fn unwrapped(text: &str) -> &str {
+pub(super) fn unwrapped(text: &str) -> &str {
     let text = trimmed(text);
     // `="98…"` and a leading apostrophe both keep a spreadsheet from reading the cell as a number.
     let text = text

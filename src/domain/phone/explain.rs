@@ -101,7 +101,7 @@ fn holds_two_numbers(glyphs: &[(char, Glyph)]) -> bool {
     false
 }
 
-/// `… x12`, `… ext. 12`, `…;ext=12`, `…#12`, `…,12`: a number, then what to press when it answers.
+/// `… x12`, `… ext. 12`, `…;ext=12`, `…#12`, `…,,12`: a number, then what to press when it answers.
 fn has_extension(glyphs: &[(char, Glyph)]) -> bool {
     let Some(end) = glyphs.iter().position(|(_, glyph)| *glyph == Glyph::Other) else {
         return false;
@@ -127,14 +127,5 @@ fn has_extension(glyphs: &[(char, Glyph)]) -> bool {
     let only_marks = rest
         .chars()
         .all(|c| c.is_alphabetic() || c.is_whitespace() || ",;#.:=-()".contains(c));
-    // `9,876,543,210` has thousands separators, not an extension.
-    let grouped = glyphs
-        .iter()
-        .filter(|(character, _)| *character == ',')
-        .count()
-        > 1;
-    ends_in_digits
-        && only_marks
-        && !grouped
-        && matches!(word.as_str(), "" | "x" | "ext" | "extn" | "extension")
+    ends_in_digits && only_marks && matches!(word.as_str(), "" | "x" | "ext" | "extn" | "extension")
 }

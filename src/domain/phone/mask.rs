@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::PhoneNumber;
-use super::cell::{Glyph, glyph};
+use super::cell::{Glyph, glyph, is_digit};
 
 /// As many digits as the shortest number that belongs to somebody.
 const NUMBER: usize = 7;
@@ -112,7 +112,6 @@ impl Run {
 ///
 /// For refused cells: its shape stays, so that a person can see what is wrong with it.
 pub fn mask_digits(text: &str) -> String {
-    let is_digit = |character: char| matches!(glyph(character), Glyph::Digit(_));
     let digits = text
         .chars()
         .filter(|character| is_digit(*character))

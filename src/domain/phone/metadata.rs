@@ -7,6 +7,7 @@
 
 use std::cell::LazyCell;
 
+pub(super) use rlibphonenumber::Region;
 use rlibphonenumber::{
     PhoneNumber as Parsed, PhoneNumberType, PhoneNumberUtil, get_national_significant_number_owned,
 };
@@ -40,21 +41,51 @@ pub(super) fn indian_line(national: u64) -> Line {
     LIBRARY.with(|library| line(library.get_number_type(&number)))
 }
 
-/// Returns who answers at a number of another country, given in digits with the calling code first.
-///
-/// `None` if the library would ring other digits than these. It drops a trunk 0 after some calling codes, as in
-/// `+44 (0) 20 …`; the digits to ring come back with the verdict.
-pub(super) fn foreign_line(digits: &str, calling_code: u16) -> Option<(Line, u64)> {
-    LIBRARY.with(|library| {
-        let number = library.parse(format!("+{digits}"), None).ok()?;
+/// A number of another country, as the library reads it.
+pub(super) struct ForeignNumber(Parsed);
+
+impl ForeignNumber {
+    /// Reads a number from its digits, calling code first.
+    ///
+    /// `None` if the library would ring other digits than these, but for a trunk 0 after some calling codes, which it
+    /// drops, as in `+44 (0) 20 …`.
+    pub(super) fn read(digits: &str, calling_code: u16) -> Option<Self> {
+        let number = LIBRARY.with(|library| library.parse(format!("+{digits}"), None).ok())?;
         let national = get_national_significant_number_owned(&number);
         let written = digits.strip_prefix(&calling_code.to_string())?;
         let same = written == national || written.strip_prefix('0') == Some(national.as_str());
-        if !same || number.country_code != i32::from(calling_code) {
-            return None;
-        }
-        let dialled = format!("{calling_code}{national}").parse().ok()?;
-        Some((line(library.get_number_type(&number)), dialled))
+        (same && number.country_code == i32::from(calling_code)).then_some(Self(number))
+    }
+
+    /// Returns who answers.
+    pub(super) fn line(&self) -> Line {
+        LIBRARY.with(|library| line(library.get_number_type(&self.0)))
+    }
+
+    /// Returns whether it is one of this region's numbers; regions may share a calling code, and some numbers.
+    pub(super) fn is_of(&self, region: Region) -> bool {
+        LIBRARY.with(|library| library.is_valid_number_for_region(&self.0, region))
+    }
+
+    /// Returns the digits to ring, calling code first.
+    pub(super) fn dialled(&self) -> Option<u64> {
+        let national = get_national_significant_number_owned(&self.0);
+        format!("{}{national}", self.0.country_code).parse().ok()
+    }
+}
+
+/// Returns the region with these two letters, and its calling code.
+pub(super) fn region(letters: &str) -> Option<(Region, u16)> {
+    let region = Region::from_code(letters).ok()?;
+    let code = LIBRARY.with(|library| library.get_country_code_for_region(region))?;
+    Some((region, u16::try_from(code).ok()?))
+}
+
+/// Returns whether some country, or a network of the whole world, has this calling code.
+pub(super) fn is_calling_code(code: u16) -> bool {
+    LIBRARY.with(|library| {
+        let regions = library.get_regions_for_country_calling_code(i32::from(code));
+        regions.is_some()
     })
 }
 

@@ -3,23 +3,27 @@
 //! Refuses to guess: no digit is ever added, dropped or exchanged, only prefixes (`0`, `91`, `+91`, `00`) and what
 //! stands between the digits. A cell that could mean two things is refused by name, with what a person can do about it.
 //!
-//! Invariant: the national digits of an accepted number are the last digits of its cell, and a number's `Display` parses
+//! Invariant: the national digits of an accepted number are the last digits of its cell, or of its piece of a split cell, and a number's `Display` parses
 //! back to the same number.
 //!
-//! `cell` reads the text, `explain` names what it cannot read, `plan` knows the Indian series, `metadata` asks the
-//! numbering library about landlines and other countries, `rules` joins them, `mask` hides numbers in what is shown.
+//! `cell` reads the text, `explain` names what it cannot read, `split` cuts a cell with several numbers, `plan` knows the
+//! Indian series, `metadata` asks the numbering library about landlines and other countries, `country` names those that may
+//! be called, `rules` joins them, `mask` hides numbers in what is shown.
 
 mod cell;
+mod country;
 mod error;
 mod explain;
 mod mask;
 mod metadata;
 mod plan;
 mod rules;
+mod split;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use country::{Country, UnknownCountry};
 pub use error::PhoneError;
 pub use mask::{mask_digits, mask_number, mask_numbers};
 pub use rules::{PhoneRules, SplitNumbers};

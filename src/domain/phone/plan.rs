@@ -31,6 +31,7 @@ impl National<'_> {
         if is_mobile(digits) {
             return Ok(PhoneNumber::indian(digits));
         }
+        // The library would take 5876543210 for a landline; without the 0 it may as well be a mobile with a wrong digit.
         if !self.prefixed {
             return Err(PhoneError::NotAMobile);
         }
@@ -55,10 +56,13 @@ impl National<'_> {
     fn complete(&self) -> Result<&[u8], PhoneError> {
         let digits = self.digits;
         // Toll-free numbers come in several lengths, with and without a trunk 0.
-        if digits.starts_with(b"1800") && (8..=13).contains(&digits.len()) {
+        if digits.starts_with(b"1800") && (7..=13).contains(&digits.len()) {
             return Err(PhoneError::TollFree);
         }
-        if let Some(series) = self.series(&SERVICES) {
+        // 01900 is the STD code of Keylong as well.
+        if let Some(series) = self.series(&SERVICES)
+            && !self.is_landline()
+        {
             return Err(PhoneError::ReservedSeries { series });
         }
         match digits.len() {
@@ -68,9 +72,16 @@ impl National<'_> {
             count @ 3..=6 if matches!(digits[0], b'1' | b'5') => {
                 Err(PhoneError::ShortCode { digits: count })
             }
-            count @ 0..10 => Err(PhoneError::TooShort { digits: count }),
+            // A form's `+91` that nobody wrote on from.
+            0 => Err(PhoneError::Empty),
+            count @ 1..10 => Err(PhoneError::TooShort { digits: count }),
             count => Err(PhoneError::TooLong { digits: count }),
         }
+    }
+
+    fn is_landline(&self) -> bool {
+        let whole = self.prefixed && self.digits.len() == 10;
+        whole && metadata::indian_line(value(self.digits)) == Line::Person
     }
 
     fn series(&self, table: &[(&[u8], &'static str)]) -> Option<&'static str> {

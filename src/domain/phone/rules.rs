@@ -4,18 +4,20 @@
 //! digits alone are always Indian or refused, however much they look like another country's.
 
 use super::PhoneNumber;
-use super::cell::Cell;
+use super::cell::{Cell, is_digit, unwrapped};
+use super::country::Country;
 use super::error::PhoneError;
-use super::metadata::{self, Line};
+use super::metadata::{self, ForeignNumber, Line};
 use super::plan::{National, is_mobile, is_placeholder};
+use super::split::pieces;
 
 /// What is a number to call, beyond the Indian plan.
 ///
 /// The default: Indian numbers only, and no caller ids of one's own.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct PhoneRules {
-    /// Calling codes of the other countries that may be called.
-    pub countries: Vec<u16>,
+    /// The other countries that may be called.
+    pub countries: Vec<Country>,
     /// The numbers calls are made from. A contact with one of them would be a loop.
     pub own: Vec<PhoneNumber>,
     /// What becomes of a cell with several numbers.
@@ -30,7 +32,7 @@ pub enum SplitNumbers {
     Refuse,
     /// The first is called, the others are left alone.
     First,
-    /// Each is called as a contact of its own.
+    /// Each is called as a contact of its own, however many there are.
     Both,
 }
 
@@ -49,40 +51,87 @@ impl PhoneRules {
     }
 
     /// Returns the number in a cell, and the others where cells with several are split.
+    ///
+    /// A number that occurs twice in a cell counts once. Where one of those that are asked for cannot be called, the cell is
+    /// refused for what that one is.
     pub fn parse_all(&self, text: &str) -> Result<(PhoneNumber, Vec<PhoneNumber>), PhoneError> {
-        Ok((self.parse(text)?, Vec::new()))
+        match self.parse(text) {
+            Err(PhoneError::TwoNumbers) => self.parse_several(text),
+            number => Ok((number?, Vec::new())),
+        }
+    }
+
+    fn parse_several(&self, text: &str) -> Result<(PhoneNumber, Vec<PhoneNumber>), PhoneError> {
+        let numbers = pieces(unwrapped(text)).filter_map(|piece| match self.parse(piece) {
+            // Between two signs there may be nothing; that is no number to refuse the others for.
+            Err(PhoneError::Empty) if !piece.contains(is_digit) => None,
+            // `9876500001/0`: not nothing, but the last digit of somebody's number.
+            Err(PhoneError::Empty) => Some(Err(PhoneError::TwoNumbers)),
+            number => Some(number),
+        });
+        let wanted = match self.split {
+            SplitNumbers::Refuse => 0,
+            SplitNumbers::First => 1,
+            SplitNumbers::Both => usize::MAX,
+        };
+        let mut numbers = numbers.take(wanted);
+        let first = numbers.next().unwrap_or(Err(PhoneError::TwoNumbers))?;
+        let mut others = Vec::new();
+        for number in numbers {
+            let number = number?;
+            if number != first && !others.contains(&number) {
+                others.push(number);
+            }
+        }
+        Ok((first, others))
     }
 
     fn read(&self, cell: &Cell) -> Result<PhoneNumber, PhoneError> {
-        match country(cell)? {
-            Country::India(national) => national.contact(),
-            Country::Other(digits) => self.foreign(digits),
+        match reach(cell)? {
+            Reach::India(national) => national.contact(),
+            Reach::Abroad(digits) => self.foreign(digits),
         }
     }
 
     fn foreign(&self, digits: &[u8]) -> Result<PhoneNumber, PhoneError> {
         let calling_code = calling_code(digits);
-        if !self.countries.contains(&calling_code) {
-            return Err(PhoneError::Foreign { calling_code });
+        let mut enabled = self
+            .countries
+            .iter()
+            .filter(|country| country.calling_code() == calling_code)
+            .peekable();
+        if enabled.peek().is_none() {
+            return Err(abroad(calling_code));
         }
         let text = std::str::from_utf8(digits).map_err(|_| PhoneError::Invalid)?;
-        match metadata::foreign_line(text, calling_code) {
-            Some((Line::Person, dialled)) => {
-                PhoneNumber::from_digits(dialled).ok_or(PhoneError::Invalid)
-            }
-            Some((Line::TollFree, _)) => Err(PhoneError::TollFree),
-            Some((Line::Service | Line::Unknown, _)) | None => Err(PhoneError::Invalid),
+        let number = ForeignNumber::read(text, calling_code).ok_or(PhoneError::Invalid)?;
+        match number.line() {
+            Line::Person if enabled.any(|country| country.has(&number)) => number
+                .dialled()
+                .and_then(PhoneNumber::from_digits)
+                .ok_or(PhoneError::Invalid),
+            Line::Person => Err(abroad(calling_code)),
+            Line::TollFree => Err(PhoneError::TollFree),
+            Line::Service => Err(PhoneError::Service),
+            Line::Unknown => Err(PhoneError::Invalid),
         }
     }
 }
 
 /// Returns the number of an ExoPhone.
 pub(super) fn parse_caller_id(text: &str) -> Result<PhoneNumber, PhoneError> {
-    match country(&Cell::read(text)?)? {
-        Country::India(national) => national.caller_id(),
-        Country::Other(digits) => Err(PhoneError::Foreign {
-            calling_code: calling_code(digits),
-        }),
+    match reach(&Cell::read(text)?)? {
+        Reach::India(national) => national.caller_id(),
+        Reach::Abroad(digits) => Err(abroad(calling_code(digits))),
+    }
+}
+
+/// Names a number that is not to be called: another country's, or that of none.
+fn abroad(calling_code: u16) -> PhoneError {
+    if metadata::is_calling_code(calling_code) {
+        PhoneError::Foreign { calling_code }
+    } else {
+        PhoneError::Invalid
     }
 }
 
@@ -100,14 +149,18 @@ fn plain_mobile(text: &str) -> Option<Result<PhoneNumber, PhoneError>> {
 }
 
 /// A number with its international or trunk prefix read off.
-enum Country<'a> {
+enum Reach<'a> {
     India(National<'a>),
     /// All digits, calling code first.
-    Other(&'a [u8]),
+    Abroad(&'a [u8]),
 }
 
-fn country(cell: &Cell) -> Result<Country<'_>, PhoneError> {
+fn reach(cell: &Cell) -> Result<Reach<'_>, PhoneError> {
     let digits = cell.digits();
+    // `0` is what an export writes where nothing is known.
+    if digits.len() < 9 && digits.iter().all(|digit| *digit == b'0') {
+        return Err(PhoneError::Empty);
+    }
     if is_placeholder(digits) {
         return Err(PhoneError::Placeholder);
     }
@@ -132,7 +185,7 @@ fn country(cell: &Cell) -> Result<Country<'_>, PhoneError> {
             _ if digits.len() > 15 => Err(PhoneError::TooLong {
                 digits: digits.len(),
             }),
-            _ => Ok(Country::Other(digits)),
+            _ => Ok(Reach::Abroad(digits)),
         };
     }
     Ok(match digits {
@@ -141,18 +194,21 @@ fn country(cell: &Cell) -> Result<Country<'_>, PhoneError> {
             india(national, true)
         }
         [b'9', b'1', b'0', national @ ..] if national.len() == 10 => india(national, true),
+        // Services begin with 1 and may have more than ten digits.
+        [b'9', b'1', national @ ..] if national.len() > 10 && national[0] == b'1' => {
+            india(national, true)
+        }
         national => india(national, false),
     })
 }
 
-fn india(digits: &[u8], prefixed: bool) -> Country<'_> {
-    Country::India(National { digits, prefixed })
+fn india(digits: &[u8], prefixed: bool) -> Reach<'_> {
+    Reach::India(National { digits, prefixed })
 }
 
 /// Returns the calling code that digits begin with.
 ///
-/// By the zones of ITU-T E.164: the codes of one and two digits are known, all others have three. So no metadata is needed
-/// to say where a refused number is from.
+/// By the zones of ITU-T E.164: the codes of one and two digits are known, all others have three.
 fn calling_code(digits: &[u8]) -> u16 {
     let length = match digits {
         [b'1' | b'7', ..] => 1,
