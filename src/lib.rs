@@ -4,7 +4,7 @@
 //! # How a contact travels
 //!
 //! ```text
-//! CSV row ─► import ─► NewContact ─► store (pending, due now)
+//! row of a list ─► import ─► NewContact ─► store (pending, due now)
 //!
 //!              ┌──────────────────────────── a turn ─────────────────────────────┐
 //!    events ──►│ evidence is merged ─► who is due? ─► domain decides ─► intent   │── COMMIT ─► effects ─► Exotel
@@ -39,7 +39,7 @@
 //! | [`dialer`] | the engine: `turn` decides, the shell around it does |
 //! | [`provider`], [`exotel`] | what a provider can answer; Exotel over HTTP |
 //! | [`sandbox`] | a pretend Exotel that shares no code with the client |
-//! | [`import`] | CSV bytes to contacts |
+//! | [`import`] | the rows of lists, CSV or workbooks, to contacts |
 //! | [`domain::forecast`], `cli::rehearse` | what a campaign comes to: reckoned, and played by the engine in simulated time |
 //! | [`cli`], [`ui`] | the commands, which wire everything; the only place that prints |
 //! | [`clock`], [`config`] | the only places that read the time and the environment |

@@ -163,7 +163,7 @@ fn import(workspace: &Workspace, args: &args::DndImport) -> Result<Exit, Failure
     for path in &args.files {
         let file = path.display().to_string();
         let input = import::open(workspace, path)?;
-        let numbers = numbers(workspace, input, &options, &mut counted)
+        let numbers = numbers(workspace, &file, input, &options, &mut counted)
             .map_err(|failure| failure.context(format!("cannot import `{file}`")))?;
         counted.files.push(file.clone());
         files.push((file, numbers));
@@ -224,23 +224,28 @@ fn import(workspace: &Workspace, args: &args::DndImport) -> Result<Exit, Failure
 /// Returns the numbers of a list; rows that are refused are told and counted.
 fn numbers(
     workspace: &Workspace,
+    file: &str,
     input: Input,
     options: &Options,
     counted: &mut Counted,
 ) -> Result<Vec<PhoneNumber>, Failure> {
     let mut numbers = Vec::new();
     import::read(input, options, |piece| {
-        if let Piece::Rows(rows) = piece {
-            counted.rows += rows.len() as u64;
-            for row in rows {
-                match row {
-                    Ok(contact) => {
-                        numbers.push(contact.number);
-                        numbers.extend(contact.more_numbers);
+        match piece {
+            Piece::Beginning(beginning) => beginning.tell(workspace, file),
+            Piece::Rows(rows) => {
+                counted.rows += rows.len() as u64;
+                for row in rows {
+                    match row {
+                        Ok(contact) => {
+                            numbers.push(contact.number);
+                            numbers.extend(contact.more_numbers);
+                        }
+                        Err(refused) => counted.refuse(workspace, &refused),
                     }
-                    Err(refused) => counted.refuse(workspace, &refused),
                 }
             }
+            Piece::End(_) => {}
         }
         Ok(())
     })?;

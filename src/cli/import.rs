@@ -393,12 +393,15 @@ impl Desk<'_> {
         let source = imports::add_source(self.tx, import, self.campaign, file, now)?;
         let mut view = ListView::new(self.workspace.ui, file, input.size(), input.position());
         list::read(input, options, |piece| match piece {
-            Piece::Header(header) => match &mut self.rejects {
-                Some((path, rejects)) => rejects
-                    .begin(&header)
-                    .map_err(|error| unwritten(path, error)),
-                None => Ok(()),
-            },
+            Piece::Beginning(beginning) => {
+                beginning.tell(self.workspace, file);
+                match &mut self.rejects {
+                    Some((path, rejects)) => rejects
+                        .begin(&beginning.header)
+                        .map_err(|error| unwritten(path, error)),
+                    None => Ok(()),
+                }
+            }
             Piece::Rows(rows) => {
                 view.add(rows.len() as u64);
                 self.take_rows(file, source, rows)

@@ -8,7 +8,11 @@ use std::io;
 
 use csv::StringRecord;
 
-use crate::domain::phone::PhoneError;
+use crate::domain::phone::{PhoneError, mask_numbers};
+use crate::domain::shown::{harmless, shortened};
+
+/// How much is said of what is wrong inside a workbook, in characters.
+const LONGEST_DETAIL: usize = 200;
 
 /// The file cannot be imported.
 #[derive(Debug, thiserror::Error)]
@@ -106,9 +110,69 @@ pub enum ImportError {
         /// Where the row begins.
         line: u64,
     },
+    /// Tags instead of rows, whatever the file is called.
+    #[error("the file is a web page or XML, not a list")]
+    Markup,
+    /// `--sheet` for a file without sheets.
+    #[error("a text has no sheets")]
+    SheetOfText,
+    /// A zip archive of something else.
+    #[error("the file is a zip archive, but neither an XLSX nor an ODS workbook")]
+    NotAWorkbook,
+    /// Nobody can read it without its password.
+    #[error("the workbook is protected by a password")]
+    EncryptedWorkbook,
+    /// Not whole, or not built as a workbook is.
+    #[error("the workbook is damaged: {detail}")]
+    DamagedWorkbook {
+        /// What was noticed.
+        detail: String,
+    },
+    /// More than a list of people has.
+    #[error("the workbook is too large: {detail}")]
+    WorkbookTooLarge {
+        /// What of it.
+        detail: String,
+    },
+    /// `--sheet` names a sheet that is not there.
+    #[error("no sheet is called `{sheet}`; the workbook has {sheets}")]
+    MissingSheet {
+        /// The name or place that was asked for.
+        sheet: String,
+        /// The names of the sheets.
+        sheets: String,
+    },
+    /// Nothing in the sheet, but there are others.
+    #[error("the sheet {sheet} is empty; the workbook also has {others}")]
+    EmptySheet {
+        /// Its name, as it may be shown.
+        sheet: String,
+        /// The names of the others that can be seen.
+        others: String,
+    },
+    /// No sheet can be seen, so none is the first.
+    #[error("every sheet of the workbook is hidden: {sheets}")]
+    HiddenSheets {
+        /// The names of the sheets.
+        sheets: String,
+    },
 }
 
 impl ImportError {
+    /// Says what is wrong with a workbook, in words that may repeat what is in a cell.
+    pub(super) fn damaged(detail: &str) -> Self {
+        Self::DamagedWorkbook {
+            detail: harmless(&mask_numbers(&shortened(detail, LONGEST_DETAIL))).into_owned(),
+        }
+    }
+
+    /// Says what of a workbook is too large.
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        Self::WorkbookTooLarge {
+            detail: detail.into(),
+        }
+    }
+
     /// Returns what a person can do about it, where something can be done.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         self.suggestion()
@@ -163,6 +227,25 @@ impl ImportError {
                 Some("close the quote, or double it if it is meant as a sign: `\"\"`")
             }
             Self::RowTooLarge { .. } => Some("check the file: it may not be a list of contacts"),
+            Self::Markup => {
+                Some("open it in the spreadsheet, and save it as XLSX or \"CSV UTF-8\"")
+            }
+            Self::SheetOfText => Some("leave `--sheet` out, or import a workbook"),
+            Self::NotAWorkbook => {
+                Some("save the list as XLSX, ODS or \"CSV UTF-8\" in the spreadsheet")
+            }
+            Self::EncryptedWorkbook => {
+                Some("open it in the spreadsheet, and save it without a password")
+            }
+            Self::DamagedWorkbook { .. } => {
+                Some("save or download it again; the spreadsheet may be able to repair it")
+            }
+            Self::WorkbookTooLarge { .. } => {
+                Some("save the sheet with the contacts as \"CSV UTF-8\", and import that")
+            }
+            Self::MissingSheet { .. } | Self::EmptySheet { .. } | Self::HiddenSheets { .. } => {
+                Some("name one of them with `--sheet NAME`")
+            }
         }
     }
 }

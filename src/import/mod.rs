@@ -1,8 +1,8 @@
 //! The bytes of a list, text or workbook → contacts, row by row.
 //!
-//! `records` gives the rows of either kind of file: `text` is for CSV and its kin. `header` says which column is
-//! what, by `names` or by a person's `map`, of which `choice` finds the columns and `sample` suggests one. The rows
-//! themselves are judged here; `nobody` knows those that are no people, `rejects` writes the refused ones down and
+//! `records` gives the rows of either `kind` of file: `text` is for CSV and its kin, `workbook` for a sheet. `header` says
+//! which column is what, by `names` or by a person's `map`, of which `choice` finds the columns and `sample` suggests one.
+//! The rows themselves are judged here; `nobody` knows those that are no people, `rejects` writes the refused ones down and
 //! `repaired` knows that file when it comes back.
 //!
 //! Refuses to guess which column holds the numbers, which sign separates the columns, and in which encoding the file is:
@@ -10,12 +10,14 @@
 //! the good ones, with its line, its reason and its cell, digits hidden. Nothing is stored or printed here, and duplicates
 //! are found where all contacts are known, in the store.
 //!
-//! Invariant: every row that is not blank comes out exactly once, accepted or refused; memory does not grow with the file.
+//! Invariant: every row that is not blank comes out exactly once, accepted or refused; memory does not grow with the file,
+//! save for the texts that an XLSX shares among its cells, and for XLS and ODS, which are held whole.
 
 mod choice;
 mod error;
 mod header;
 mod input;
+mod kind;
 mod map;
 mod names;
 mod nobody;
@@ -25,8 +27,10 @@ mod repaired;
 mod sample;
 mod shown;
 mod text;
+mod workbook;
 
 use std::io::{Read, Seek};
+use std::iter;
 
 use csv::StringRecord;
 use encoding_rs::Encoding;
@@ -35,6 +39,7 @@ pub use error::{ImportError, RowError, RowReason};
 pub use input::{Input, Seal};
 pub use map::{BadColumnMap, ColumnMap};
 pub use rejects::{RejectsError, RejectsFile, is_same_file};
+pub use workbook::Sheet;
 
 use crate::domain::contact::NewContact;
 use crate::domain::phone::{PhoneRules, mask_digits};
@@ -122,7 +127,18 @@ impl<R: Read + Seek + Send + 'static> Reader<R> {
                 Err(other) => Err(other),
             };
         }
-        Err(ImportError::Empty)
+        Err(match records.sheet() {
+            Some(sheet) if !sheet.others.is_empty() => ImportError::EmptySheet {
+                sheet: shown::names(iter::once(sheet.name.as_str())),
+                others: shown::names(sheet.others.iter().map(String::as_str)),
+            },
+            _ => ImportError::Empty,
+        })
+    }
+
+    /// Returns which sheet is read, if the file is a workbook.
+    pub fn sheet(&self) -> Option<&Sheet> {
+        self.records.sheet()
     }
 
     /// Returns the names of the source's columns; where its first row is a contact already, names by which they are found

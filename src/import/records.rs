@@ -7,7 +7,9 @@ use std::io::{Read, Seek};
 
 use csv::StringRecord;
 
+use super::kind::Kind;
 use super::text::Text;
+use super::workbook::{Sheet, Workbook};
 use super::{ImportError, Options, RowReason};
 
 /// One row.
@@ -24,18 +26,36 @@ pub(super) struct Record {
 /// The rows of one file.
 pub(super) enum Records<R> {
     Text(Text<R>),
+    Sheet(Workbook),
 }
 
 impl<R: Read + Seek + Send + 'static> Records<R> {
     /// Finds out what kind of file this is, and begins to read it.
-    pub(super) fn open(input: R, options: &Options) -> Result<Self, ImportError> {
-        Ok(Self::Text(Text::open(input, options)?))
+    pub(super) fn open(mut input: R, options: &Options) -> Result<Self, ImportError> {
+        let kind = Kind::of(&mut input).map_err(ImportError::Read)?;
+        match kind {
+            Kind::Zip | Kind::Compound => {
+                Workbook::open(input, kind, options.sheet.clone()).map(Self::Sheet)
+            }
+            Kind::Markup => Err(ImportError::Markup),
+            Kind::Text if options.sheet.is_some() => Err(ImportError::SheetOfText),
+            Kind::Text => Text::open(input, options).map(Self::Text),
+        }
+    }
+
+    /// Returns which sheet is read, if the file is a workbook.
+    pub(super) fn sheet(&self) -> Option<&Sheet> {
+        match self {
+            Self::Text(_) => None,
+            Self::Sheet(workbook) => Some(workbook.sheet()),
+        }
     }
 
     /// Reads the next row; `false` at the end of the file.
     pub(super) fn next(&mut self, record: &mut Record) -> Result<bool, ImportError> {
         match self {
             Self::Text(text) => text.next(record),
+            Self::Sheet(workbook) => workbook.next(record),
         }
     }
 }

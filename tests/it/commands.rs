@@ -42,3 +42,4 @@ mod storage;
 pub(crate) mod taken;
 mod terminal;
 mod why;
+mod workbooks;

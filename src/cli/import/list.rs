@@ -6,18 +6,53 @@ use std::thread;
 use csv::StringRecord;
 
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::workspace::Workspace;
 use crate::domain::contact::Provenance;
-use crate::import::{ImportError, Input, Options, Reader, Row};
+use crate::import::{ImportError, Input, Options, Reader, Row, Sheet};
+use crate::ui::harmless;
 
 /// What a list comes in, in this order; rows come in many pieces.
 pub(in crate::cli) enum Piece {
-    /// The names of its columns.
-    Header(StringRecord),
+    /// What is known once its beginning was read.
+    Beginning(Beginning),
     /// Rows, in the order of the file.
     Rows(Vec<Row>),
     /// All was read, and the file has stayed as it was.
     End(Provenance),
 }
+
+/// The beginning of a list.
+pub(in crate::cli) struct Beginning {
+    /// The names of its columns.
+    pub(in crate::cli) header: StringRecord,
+    /// The workbook's sheet.
+    pub(in crate::cli) sheet: Option<Sheet>,
+}
+
+impl Beginning {
+    /// Says which of several sheets is read.
+    pub(in crate::cli) fn tell(&self, workspace: &Workspace, file: &str) {
+        let Some(sheet) = &self.sheet else { return };
+        if sheet.others.is_empty() {
+            return;
+        }
+        let others = sheet.others.iter().take(SHEETS);
+        let others: Vec<_> = others.map(|name| format!("`{}`", harmless(name))).collect();
+        let more = match sheet.others.len().saturating_sub(SHEETS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        workspace.ui.note(&format!(
+            "sheet `{}` of `{}` is read; it also has {}{more} (`--sheet NAME`)",
+            harmless(&sheet.name),
+            harmless(file),
+            others.join(", ")
+        ));
+    }
+}
+
+/// How many other sheets are named.
+const SHEETS: usize = 5;
 
 /// How many rows make a piece: so many that the indexes are written in few places, and few enough to be held twice.
 const ROWS: usize = 20_000;
@@ -54,8 +89,12 @@ type Sender = SyncSender<Result<Piece, ImportError>>;
 fn send(input: Input, options: &Options, sender: &Sender) -> Result<(), ImportError> {
     let seal = input.seal().map_err(ImportError::Read)?;
     let mut reader = Reader::open(input, options)?;
-    let header = Piece::Header(reader.header().clone());
-    if sender.send(Ok(header)).is_err() {
+    let sheet = reader.sheet().map(|sheet| sheet.name.clone());
+    let beginning = Piece::Beginning(Beginning {
+        header: reader.header().clone(),
+        sheet: reader.sheet().cloned(),
+    });
+    if sender.send(Ok(beginning)).is_err() {
         return Ok(());
     }
     let mut rows = Vec::new();
@@ -72,7 +111,10 @@ fn send(input: Input, options: &Options, sender: &Sender) -> Result<(), ImportEr
             }
         }
     }
-    let end = Piece::End(seal.provenance()?);
+    let end = Piece::End(Provenance {
+        sheet,
+        ..seal.provenance()?
+    });
     for piece in [Piece::Rows(rows), end] {
         if sender.send(Ok(piece)).is_err() {
             break;
