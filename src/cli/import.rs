@@ -60,8 +60,9 @@ impl Counted {
     pub(super) fn refuse(&mut self, workspace: &Workspace, refused: &RowError) {
         let (line, reason) = (refused.line, refused.reason);
         let cell = harmless(&refused.cell);
-        self.reject(workspace, reason.name(), || {
-            format!("line {line}: {reason} (`{cell}`)")
+        self.reject(workspace, reason.name(), || match cell.is_empty() {
+            true => format!("line {line}: {reason}"),
+            false => format!("line {line}: {reason} (`{cell}`)"),
         });
     }
 

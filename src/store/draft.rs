@@ -37,6 +37,7 @@ impl Draft {
             .canonicalize()
             .map_err(|error| StoreError::Open(target.to_owned(), error))?;
         place::file_system(&folder)?;
+        place::check_folder(&folder)?;
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let prefix = format!(".{name}.");
         remove_abandoned(&folder, &prefix);
@@ -45,7 +46,7 @@ impl Draft {
             .prefix(&prefix)
             .suffix(SUFFIX)
             .tempfile_in(&folder)
-            .map_err(|error| StoreError::ReadOnly(folder.clone(), error))?;
+            .map_err(|error| StoreError::Open(target.to_owned(), error))?;
         let (lock, path) = file.into_parts();
         lock.lock()
             .map_err(|error| StoreError::Open(path.to_path_buf(), error))?;

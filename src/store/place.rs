@@ -108,11 +108,18 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 /// # Errors
 /// When it cannot, saying which of the two.
 pub(super) fn check_writable(path: &Path) -> Result<()> {
-    let refused =
-        |path: &Path, error: rustix::io::Errno| StoreError::ReadOnly(path.to_owned(), error.into());
-    access(path, Access::READ_OK | Access::WRITE_OK).map_err(|error| refused(path, error))?;
-    let folder = folder_of(path);
-    access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| refused(folder, error))
+    access(path, Access::READ_OK | Access::WRITE_OK)
+        .map_err(|error| StoreError::ReadOnly(path.to_owned(), error.into()))?;
+    check_folder(folder_of(path))
+}
+
+/// Checks that files can be made in a folder.
+///
+/// # Errors
+/// When they cannot.
+pub(super) fn check_folder(folder: &Path) -> Result<()> {
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|error| StoreError::ReadOnly(folder.to_owned(), error.into()))
 }
 
 /// Returns whether a database has no log beside it that holds anything.

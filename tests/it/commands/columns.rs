@@ -150,7 +150,7 @@ fn totals_and_headers_inside_a_list_are_counted_and_need_no_repair() {
                 1 header_again, 1 too_short, 2 totals_row
     ");
     insta::assert_snapshot!(ran.stderr, @"
-    line 3: a row of totals, not a person (``)
+    line 3: a row of totals, not a person
     line 4: the header again, not a person (`MOBILE NO.`)
     line 6: too short: 5 digits (`98765`)
     line 7: a row of totals, not a person (`2500`)

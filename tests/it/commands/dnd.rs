@@ -118,7 +118,7 @@ fn a_list_that_comes_in_is_counted_whole_and_whom_not_to_call_is_skipped() {
         ran.json(),
         json!({
             "campaign": "leads", "files": ["leads.csv"], "rows": 4, "accepted": 4, "duplicates": 0, "rejected": 0,
-            "rejected_by_reason": {},
+            "rejected_by_reason": {}, "contacts": 4, "dry_run": false,
         })
     );
     let status = folder.status("leads");

@@ -44,15 +44,16 @@ fn a_messy_sheet_has_a_verdict_for_every_row() {
     accepted    7
     duplicates  0
     rejected    6
-                2 empty, 2 letters, 1 scientific_notation, 1 two_numbers
+                1 empty, 2 letters, 1 scientific_notation, 1 totals_row, 1 two_numbers
     ");
     insta::assert_snapshot!(ran.stderr, @"
+    sheet `People` of `messy.xlsx` is read; it also has `Notes` (`--sheet NAME`)
     line 9: a spreadsheet turned the number into scientific notation, and its last digits are lost (`9.88E+09`)
     line 10: there are letters in the number (`#N/A`)
     line 11: there are letters in the number (`#DIV/0!`)
-    line 14: the cell has no number (``)
+    line 14: the cell has no number
     line 16: more than one number in the cell (`•••••••••• / ••••••0012`)
-    line 18: the cell has no number (``)
+    line 18: a row of totals, not a person
     ");
     let rest = |visit: &str, paid: &str, due: &str, note: &str| json!({"Visit": visit, "Paid": paid, "Due": due, "Note": note});
     let shown = rest("2026-11-22", "TRUE", "1500", "shown as 9.88E+09");
@@ -119,8 +120,9 @@ fn old_and_open_workbooks_are_imported() {
     let folder = folder_with(&["people.xls", "people.ods"]);
     let ran = folder.run("import people.xls --campaign xls").exits(0);
     insta::assert_snapshot!(ran.stderr, @"
+    sheet `People` of `people.xls` is read; it also has `Notes` (`--sheet NAME`)
     line 6: a spreadsheet turned the number into scientific notation, and its last digits are lost (`9.88E+09`)
-    line 7: the cell has no number (``)
+    line 7: the cell has no number
     ");
     assert_eq!(
         contacts(&folder, "xls"),
@@ -174,7 +176,7 @@ fn a_workbook_that_cannot_be_imported_says_why_and_what_to_do() {
     insta::assert_snapshot!(refusal("title.xlsx", ""), @"
     error: cannot import `title.xlsx`
       caused by: no column looks like a phone number; the header has `Contact list 2026`
-    hint: name it with `--map phone=COLUMN`
+    hint: line 2 looks like the header: remove the lines above it
     ");
     insta::assert_snapshot!(refusal("empty.xlsx", ""), @"
     error: cannot import `empty.xlsx`
