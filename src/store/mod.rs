@@ -76,8 +76,8 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a writer waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How much of the database is held in memory while a list is added: the indexes of a few million people.
-const LIST_CACHE_KIB: u32 = 24 * 1024;
+/// How much of the database is held in memory while a list is added: most of the index of a million numbers.
+const LIST_CACHE_KIB: u32 = 16 * 1024;
 
 /// How long a reader beside a writer waits, which it hardly ever has to.
 const READER_TIMEOUT: Duration = Duration::from_millis(500);
