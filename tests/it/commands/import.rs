@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::support::binary::{FAST, Folder, people};
 use crate::support::process::{Running, eventually};
+use crate::support::terminal::Terminal;
 
 const LEADS: &str = "name,phone,city
 Asha,9876500000,Pune
@@ -220,6 +221,21 @@ fn a_later_import_that_is_killed_has_changed_nothing() {
         (&counted["accepted"], &counted["duplicates"]),
         (&json!(99_999), &json!(1))
     );
+}
+
+#[test]
+fn a_person_sees_how_far_a_long_list_was_read() {
+    let folder = Folder::new();
+    folder.write("long.csv", &people(0..50_000));
+    let words = ["import", "long.csv"];
+    let mut terminal = Terminal::open().spawn(folder.command(words));
+    terminal.shows(" rows · ");
+    let shown = terminal.end().exits(0).stdout;
+    assert!(shown.contains("MiB") && shown.contains("/s"), "{shown}");
+    assert!(shown.contains("accepted    50000"), "{shown}");
+    // Elsewhere there is no line too many.
+    let ran = folder.run("import long.csv --campaign again").exits(0);
+    assert_eq!(ran.stderr, "");
 }
 
 #[test]
