@@ -32,6 +32,20 @@ pub enum ImportError {
         /// Where it was noticed.
         line: u64,
     },
+    /// Not in the encoding that its mark or a person says it is in.
+    #[error("line {line} is not {encoding} text")]
+    Malformed {
+        /// Where it was noticed.
+        line: u64,
+        /// The encoding's name.
+        encoding: &'static str,
+    },
+    /// Two bytes to a character, and nothing that says in which order.
+    #[error("this looks like {encoding} without a byte order mark")]
+    NoMark {
+        /// The encoding's name.
+        encoding: &'static str,
+    },
     /// More than one sign could separate the columns.
     #[error("cannot tell which sign separates the columns; the header has {seen}")]
     AmbiguousDelimiter {
@@ -98,16 +112,16 @@ pub enum ImportError {
         /// How many columns the first row has.
         columns: usize,
     },
-    /// A quote opens and the file ends.
-    #[error("a quote opens on line {line} and never closes")]
+    /// Where the header ends cannot be told.
+    #[error("the header on line {line} has a quote that never closes")]
     UnclosedQuote {
-        /// The line of the quote.
+        /// Where the header begins.
         line: u64,
     },
-    /// A row that no list of people has.
-    #[error("the row on line {line} is larger than a mebibyte")]
-    RowTooLarge {
-        /// Where the row begins.
+    /// A header that no list of people has.
+    #[error("the header on line {line} is larger than a mebibyte")]
+    HeaderTooLarge {
+        /// Where it begins.
         line: u64,
     },
     /// Tags instead of rows, whatever the file is called.
@@ -208,9 +222,16 @@ impl ImportError {
             Self::Read(_) => None,
             Self::Changed => Some("import it again once it is complete"),
             Self::Empty => Some("the first line names the columns, such as `phone,name`"),
-            Self::NotUtf8 { .. } => Some("save it as \"CSV UTF-8\" in the spreadsheet"),
+            Self::NotUtf8 { .. } => Some(
+                "read it with `--encoding windows-1252`, or save it as \"CSV UTF-8\" in the spreadsheet",
+            ),
+            Self::Malformed { .. } => Some("save it as \"CSV UTF-8\" in the spreadsheet"),
+            Self::NoMark { encoding } => Some(match *encoding {
+                "UTF-16BE" => "read it with `--encoding utf-16be`",
+                _ => "read it with `--encoding utf-16le`",
+            }),
             Self::AmbiguousDelimiter { .. } => Some(
-                "separate the columns with one sign only, or put names that contain another into double quotes",
+                "name the sign with `--delimiter`, or put names that contain another into double quotes",
             ),
             Self::NoHeader { .. } => {
                 Some("add a first line that names the columns, such as `phone,name`")
@@ -226,7 +247,7 @@ impl ImportError {
             Self::UnclosedQuote { .. } => {
                 Some("close the quote, or double it if it is meant as a sign: `\"\"`")
             }
-            Self::RowTooLarge { .. } => Some("check the file: it may not be a list of contacts"),
+            Self::HeaderTooLarge { .. } => Some("check the file: it may not be a list of contacts"),
             Self::Markup => {
                 Some("open it in the spreadsheet, and save it as XLSX or \"CSV UTF-8\"")
             }
@@ -290,6 +311,12 @@ pub enum RowReason {
     /// It has a cell of more than 64 KiB.
     #[error("a cell is larger than 64 KiB")]
     CellTooLarge,
+    /// It has a quote that opens a cell, and none that could close it.
+    #[error("a quote opens and never closes")]
+    UnclosedQuote,
+    /// It has more than a mebibyte.
+    #[error("the row is larger than a mebibyte")]
+    RecordTooLarge,
 }
 
 impl RowReason {
@@ -302,6 +329,8 @@ impl RowReason {
             Self::HeaderAgain => "header_again",
             Self::NulByte => "nul_byte",
             Self::CellTooLarge => "cell_too_large",
+            Self::UnclosedQuote => "unclosed_quote",
+            Self::RecordTooLarge => "record_too_large",
         }
     }
 
@@ -315,6 +344,8 @@ impl RowReason {
             Self::CellTooLarge => {
                 "shorten the cell; a quote that was never closed also has this effect"
             }
+            Self::UnclosedQuote => "close the quote, or double it if it is meant as a sign: `\"\"`",
+            Self::RecordTooLarge => "shorten the row, or add it by itself",
         };
         hint.into()
     }

@@ -42,10 +42,10 @@ pub use rejects::{RejectsError, RejectsFile, is_same_file};
 pub use workbook::Sheet;
 
 use crate::domain::contact::NewContact;
-use crate::domain::phone::{PhoneRules, mask_digits};
+use crate::domain::phone::{PhoneNumber, PhoneRules, mask_digits};
 use crate::domain::shown::{harmless, shortened};
 use header::Columns;
-use records::{Record, Records};
+use records::{IsRow, Record, Records};
 
 /// The largest cell that is taken, in bytes.
 const LARGEST_CELL: usize = 64 * 1024;
@@ -101,25 +101,35 @@ impl<R: Read + Seek + Send + 'static> Reader<R> {
     /// Reads the beginning of a file: what kind it is, and its header.
     pub fn open(input: R, options: &Options) -> Result<Self, ImportError> {
         let mut records = Records::open(input, options)?;
+        // No line within a header has a number.
+        records.recognise(Box::new(|cells| {
+            cells.iter().any(|cell| PhoneNumber::parse(cell).is_ok())
+        }));
         let mut record = Record::default();
         while records.next(&mut record)? {
+            if let Some(wound) = record.wound {
+                return Err(unreadable_header(wound, record.line));
+            }
             if is_blank(&record.cells) {
                 continue;
             }
             return match Columns::find(&record.cells, options, record.line) {
-                Ok(columns) => Ok(Self {
-                    records,
-                    // Without a header this row is a contact already.
-                    ahead: columns.header().is_none(),
-                    header: columns
-                        .header()
-                        .cloned()
-                        .unwrap_or_else(|| columns.stand_in()),
-                    columns,
-                    rules: options.rules.clone(),
-                    record,
-                    finished: false,
-                }),
+                Ok(columns) => {
+                    records.recognise(callable(&columns, options.rules.clone()));
+                    Ok(Self {
+                        records,
+                        // Without a header this row is a contact already.
+                        ahead: columns.header().is_none(),
+                        header: columns
+                            .header()
+                            .cloned()
+                            .unwrap_or_else(|| columns.stand_in()),
+                        columns,
+                        rules: options.rules.clone(),
+                        record,
+                        finished: false,
+                    })
+                }
                 Err(ImportError::NoPhoneColumn { header, .. }) => Err(ImportError::NoPhoneColumn {
                     header,
                     suggestion: sample::suggestion(&mut records, &record.cells, options),
@@ -213,6 +223,26 @@ impl<R: Read + Seek + Send + 'static> Iterator for Reader<R> {
         self.finished = !matches!(next, Some(Ok(_)));
         next
     }
+}
+
+fn unreadable_header(wound: RowReason, line: u64) -> ImportError {
+    match wound {
+        RowReason::RecordTooLarge => ImportError::HeaderTooLarge { line },
+        _ => ImportError::UnclosedQuote { line },
+    }
+}
+
+/// Returns what tells a row that can be called by itself, with as many cells as the header.
+///
+/// In a list of one column that would be every line of a cell with several numbers.
+fn callable(columns: &Columns, rules: PhoneRules) -> IsRow {
+    let (count, phone) = (columns.len(), columns.phone());
+    Box::new(move |cells| {
+        let number = cells
+            .get(phone)
+            .filter(|_| count > 1 && cells.len() == count);
+        number.is_some_and(|cell| rules.parse_all(cell).is_ok())
+    })
 }
 
 fn is_blank(record: &StringRecord) -> bool {

@@ -23,6 +23,9 @@ pub(super) struct Record {
     pub(super) wound: Option<RowReason>,
 }
 
+/// Says whether a row could be called, had it been found in this file.
+pub(super) type IsRow = Box<dyn Fn(&StringRecord) -> bool + Send>;
+
 /// The rows of one file.
 pub(super) enum Records<R> {
     Text(Text<R>),
@@ -48,6 +51,15 @@ impl<R: Read + Seek + Send + 'static> Records<R> {
         match self {
             Self::Text(_) => None,
             Self::Sheet(workbook) => Some(workbook.sheet()),
+        }
+    }
+
+    /// Says how a row is known that can be called, so that a text with a stray quote before such rows does not lose them.
+    pub(super) fn recognise(&mut self, is_row: IsRow) {
+        match self {
+            Self::Text(text) => text.recognise(is_row),
+            // A sheet's cells cannot run into each other.
+            Self::Sheet(_) => {}
         }
     }
 

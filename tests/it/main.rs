@@ -10,6 +10,7 @@ mod callbacks;
 mod commands;
 mod crash;
 mod faults;
+mod fuzz;
 #[cfg(feature = "sabotage")]
 mod sabotage;
 mod search;

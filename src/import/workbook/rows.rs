@@ -3,8 +3,8 @@
 use std::sync::mpsc::SyncSender;
 
 use super::Sheet;
-use crate::import::ImportError;
 use crate::import::records::Record;
+use crate::import::{ImportError, RowReason};
 
 /// Excel's own limits.
 const MOST_ROWS: u32 = 1_048_576;
@@ -45,6 +45,7 @@ pub(super) struct Rows {
     cells: Vec<String>,
     used: usize,
     bytes: usize,
+    wound: Option<RowReason>,
     waiting: Vec<Record>,
     waiting_bytes: usize,
 }
@@ -57,6 +58,7 @@ impl Rows {
             cells: Vec::new(),
             used: 0,
             bytes: 0,
+            wound: None,
             waiting: Vec::new(),
             waiting_bytes: 0,
         }
@@ -86,6 +88,9 @@ impl Rows {
             self.finish_row()?;
             self.row = row;
         }
+        if self.wound.is_some() {
+            return Ok(());
+        }
         let column = column as usize;
         while self.used <= column {
             match self.cells.get_mut(self.used) {
@@ -100,8 +105,10 @@ impl Rows {
         write(cell);
         self.bytes += cell.len();
         if self.bytes > LARGEST_ROW {
-            let line = u64::from(row) + 1;
-            return Err(ImportError::RowTooLarge { line }.into());
+            // The cells before this one show whose row it was.
+            self.bytes -= cell.len();
+            cell.clear();
+            self.wound = Some(RowReason::RecordTooLarge);
         }
         Ok(())
     }
@@ -120,7 +127,8 @@ impl Rows {
     }
 
     fn finish_row(&mut self) -> Result<(), Halt> {
-        if self.bytes > 0 {
+        let wound = self.wound.take();
+        if self.bytes > 0 || wound.is_some() {
             let mut cells = &self.cells[..self.used];
             // Cells that have a border and nothing else.
             while let [rest @ .., last] = cells
@@ -131,7 +139,7 @@ impl Rows {
             self.waiting.push(Record {
                 line: u64::from(self.row) + 1,
                 cells: cells.into(),
-                wound: None,
+                wound,
             });
             self.waiting_bytes += self.bytes;
         }

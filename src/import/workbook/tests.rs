@@ -345,15 +345,26 @@ fn an_ods_that_would_not_end_or_not_fit_is_refused() {
 }
 
 #[test]
-fn a_row_of_more_than_a_mebibyte_ends_the_import() {
-    let cell = format!(
-        "<c t=\"inlineStr\"><is><t>{}</t></is></c>",
-        "x".repeat(30_000)
-    );
-    let bytes = xlsx(&format!("<row r=\"3\">{}</row>", cell.repeat(40)));
+fn a_row_of_more_than_a_mebibyte_costs_itself() {
+    let cell = |text: &str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let large = cell(&"x".repeat(30_000)).repeat(40);
+    let (title, first, last) = (cell("phone"), cell("9876500001"), cell("9876500002"));
+    let bytes = xlsx(&format!(
+        "<row r=\"1\">{title}</row><row r=\"2\">{first}{large}</row><row r=\"3\">{last}</row>"
+    ));
+    let reader = Reader::open(Cursor::new(bytes), &options(None)).unwrap();
+    let verdicts: Vec<_> = reader
+        .map(|row| match row.unwrap() {
+            Ok(contact) => (contact.line, "accepted"),
+            Err(refused) => (refused.line, refused.reason.name()),
+        })
+        .collect();
+    assert_eq!(verdicts, [(2, "record_too_large"), (3, "accepted")]);
+    let header = xlsx(&format!("<row r=\"3\">{large}</row>"));
+    let refused = Reader::open(Cursor::new(header), &options(None)).err();
     assert_eq!(
-        refusal(bytes),
-        "the row on line 3 is larger than a mebibyte"
+        refused.unwrap().to_string(),
+        "the header on line 3 is larger than a mebibyte"
     );
 }
 

@@ -136,17 +136,19 @@ fn without_a_usable_row_there_is_no_campaign() {
 fn a_file_that_turns_out_bad_takes_the_good_one_before_it_back() {
     let folder = Folder::new();
     folder.write("good.csv", &people(0..3));
-    folder.write(
-        "torn.csv",
-        "phone,name\n9876500009,Asha\n9876500010,\"Ravi\n",
-    );
+    let torn = b"phone,name\n9876500009,Asha\n9876500010,Zo\xEB\n";
+    std::fs::write(folder.path().join("torn.csv"), torn).unwrap();
     let ran = folder.run("import good.csv torn.csv").exits(2);
-    assert!(
-        ran.stderr.contains("cannot import `torn.csv`"),
-        "{}",
-        ran.stderr
-    );
+    insta::assert_snapshot!(ran.stderr, @r#"
+    error: cannot import `torn.csv`
+      caused by: line 3 is not UTF-8 text
+    hint: read it with `--encoding windows-1252`, or save it as "CSV UTF-8" in the spreadsheet
+    "#);
     assert_eq!(folder.files(), ["good.csv", "torn.csv"]);
+    let ran = folder
+        .run("import good.csv torn.csv --encoding windows-1252")
+        .exits(0);
+    assert!(ran.stdout.contains("rejected    0"), "{}", ran.stdout);
 }
 
 #[test]
