@@ -28,7 +28,7 @@ pub(super) type IsRow = Box<dyn Fn(&StringRecord) -> bool + Send>;
 
 /// The rows of one file.
 pub(super) enum Records<R> {
-    Text(Text<R>),
+    Text(Box<Text<R>>),
     Sheet(Workbook),
 }
 
@@ -42,7 +42,7 @@ impl<R: Read + Seek + Send + 'static> Records<R> {
             }
             Kind::Markup => Err(ImportError::Markup),
             Kind::Text if options.sheet.is_some() => Err(ImportError::SheetOfText),
-            Kind::Text => Text::open(input, options).map(Self::Text),
+            Kind::Text => Ok(Self::Text(Box::new(Text::open(input, options)?))),
         }
     }
 
