@@ -7,7 +7,7 @@
 
 use std::iter;
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{CachedStatement, OptionalExtension as _, params};
 
 use crate::domain::contact::NewContact;
 use crate::domain::phone::PhoneNumber;
@@ -139,20 +139,18 @@ fn add_people(
     let newest: i64 =
         tx.0.prepare_cached("SELECT coalesce(max(id), 0) FROM person")?
             .query_row([], |row| row.get(0))?;
-    let mut id = newest;
+    // IGNORE and no `ON CONFLICT`: SQLite would otherwise be ready to take every statement back, which costs a copy of
+    // every page it touches.
+    let mut inserts = Inserts::new(tx, "INSERT OR IGNORE INTO person (number)", "(?)");
     for chunk in firsts.chunks(AT_A_TIME) {
-        // IGNORE and no `ON CONFLICT`: SQLite would otherwise be ready to take every statement back, which costs a copy
-        // of every page it touches.
-        let sql = statement("INSERT OR IGNORE INTO person (id, number)", chunk.len(), 2);
-        let mut insert = tx.0.prepare_cached(&sql)?;
-        let first_id = id + 1;
+        let insert = inserts.of(chunk.len())?;
         for (place, entry) in chunk.iter().enumerate() {
-            id += 1;
-            insert.raw_bind_parameter(2 * place + 1, id)?;
-            insert.raw_bind_parameter(2 * place + 2, entries[*entry].digits())?;
+            insert.raw_bind_parameter(place + 1, entries[*entry].digits())?;
         }
         if insert.raw_execute()? == chunk.len() {
-            for (entry, id) in chunk.iter().zip(first_id..) {
+            // All are new, and ids are given in a row.
+            let last = tx.0.last_insert_rowid();
+            for (entry, id) in chunk.iter().rev().zip((0..=last).rev()) {
                 fates[*entry] = Fate::Contact(id);
             }
             continue;
@@ -201,25 +199,24 @@ fn add_contacts(
             Fate::Duplicate(_) | Fate::Forgotten => None,
         })
         .collect();
+    // Whoever is new cannot be in the campaign, and ROLLBACK saves the same copies as above.
+    let mut inserts = Inserts::new(
+        tx,
+        "INSERT OR ROLLBACK INTO contact (campaign_id, source_id, due_at, person_id, name, fields, line)",
+        "(?1, ?2, ?3, ?, ?, ?, ?)",
+    );
     for chunk in new.chunks(AT_A_TIME) {
-        // Whoever is new cannot be in the campaign, and ROLLBACK saves the same copies as above.
-        let sql = statement(
-            "INSERT OR ROLLBACK INTO contact
-                 (campaign_id, source_id, due_at, person_id, name, fields, line)",
-            chunk.len(),
-            7,
-        );
-        let mut insert = tx.0.prepare_cached(&sql)?;
+        let insert = inserts.of(chunk.len())?;
+        insert.raw_bind_parameter(1, campaign.get())?;
+        insert.raw_bind_parameter(2, source.0)?;
+        insert.raw_bind_parameter(3, AT_ONCE)?;
         for (place, (person, contact)) in chunk.iter().enumerate() {
             let line = i64::try_from(contact.line).unwrap_or(i64::MAX);
-            let parameter = 7 * place;
-            insert.raw_bind_parameter(parameter + 1, campaign.get())?;
-            insert.raw_bind_parameter(parameter + 2, source.0)?;
-            insert.raw_bind_parameter(parameter + 3, AT_ONCE)?;
-            insert.raw_bind_parameter(parameter + 4, person)?;
-            insert.raw_bind_parameter(parameter + 5, contact.name.as_deref())?;
-            insert.raw_bind_parameter(parameter + 6, contact.fields.as_json())?;
-            insert.raw_bind_parameter(parameter + 7, line)?;
+            let parameter = 4 + 4 * place;
+            insert.raw_bind_parameter(parameter, person)?;
+            insert.raw_bind_parameter(parameter + 1, contact.name.as_deref())?;
+            insert.raw_bind_parameter(parameter + 2, contact.fields.as_json())?;
+            insert.raw_bind_parameter(parameter + 3, line)?;
         }
         let added = insert.raw_execute()?;
         if added != chunk.len() {
@@ -232,8 +229,34 @@ fn add_contacts(
     Ok(())
 }
 
-/// Returns a statement that inserts so many rows of so many values.
-fn statement(insert: &str, rows: usize, width: usize) -> String {
-    let row = format!("({})", vec!["?"; width].join(","));
-    format!("{insert} VALUES {}", vec![row.as_str(); rows].join(","))
+/// Statements that insert some rows at once: nearly always as many.
+struct Inserts<'a> {
+    tx: &'a Tx<'a>,
+    into: &'static str,
+    /// A row's values; those with a number are the same in every row, and come before the others.
+    row: &'static str,
+    prepared: Option<(usize, CachedStatement<'a>)>,
+}
+
+impl<'a> Inserts<'a> {
+    fn new(tx: &'a Tx<'a>, into: &'static str, row: &'static str) -> Self {
+        Self {
+            tx,
+            into,
+            row,
+            prepared: None,
+        }
+    }
+
+    /// Returns the statement for so many rows.
+    fn of(&mut self, rows: usize) -> Result<&mut CachedStatement<'a>> {
+        let prepared = match self.prepared.take() {
+            Some((known, statement)) if known == rows => (known, statement),
+            _ => {
+                let sql = format!("{} VALUES {}", self.into, vec![self.row; rows].join(", "));
+                (rows, self.tx.0.prepare_cached(&sql)?)
+            }
+        };
+        Ok(&mut self.prepared.insert(prepared).1)
+    }
 }
