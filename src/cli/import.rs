@@ -92,25 +92,30 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
     if let Some(args::ImportCommand::Undo(args)) = &args.command {
         return undo::run(workspace, args);
     }
-    let name = campaign_name(args)?;
-    let mut lists = Vec::new();
-    for path in &args.files {
-        lists.push((path.display().to_string(), open(workspace, path)?));
-    }
+    let import = Import {
+        workspace,
+        options: reading::of_contacts(workspace, &args.reading)?,
+        name: campaign_name(args)?,
+        now: workspace.clock.wall(),
+        is_dry_run: args.dry_run,
+    };
     let rejects = args.rejects.as_deref();
     let mut rejects = rejects
         .map(|path| rejects_file(workspace, path, &args.files))
         .transpose()?;
-    let import = Import {
-        workspace,
-        options: reading::of_contacts(workspace, &args.reading)?,
-        name,
-        now: workspace.clock.wall(),
-        is_dry_run: args.dry_run,
-    };
+    let mut lists = Vec::new();
+    for path in &args.files {
+        lists.push((path.display().to_string(), open(workspace, path)?));
+    }
     let (counted, done) = import.run(lists, &mut rejects)?;
     if let Some((path, file)) = rejects {
         file.finish().map_err(|error| unwritten(&path, error))?;
+        if let Some(rows) = counted.rejected_by_reason.get(FORGOTTEN) {
+            let rows = view::counted(*rows, "row");
+            workspace.ui.note(&format!(
+                "{rows} of people who asked to be forgotten: not in `{path}`"
+            ));
+        }
     }
     if done.not_called > 0 {
         let (of, are) = match done.not_called {

@@ -215,7 +215,7 @@ def phonenumbers(folder):
     except ImportError:
         pass
     fetched = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, "phonenumbers"],
+        [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, "phonenumbers==9.0.43"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
