@@ -17,6 +17,7 @@ mod import;
 mod init;
 mod kill;
 mod list;
+mod messy;
 mod money;
 mod numbers;
 mod outlook;
