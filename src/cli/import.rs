@@ -108,15 +108,19 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
         lists.push((path.display().to_string(), open(workspace, path)?));
     }
     let (counted, done) = import.run(lists, &mut rejects)?;
-    if let Some((path, file)) = rejects {
-        file.finish().map_err(|error| unwritten(&path, error))?;
-        if let Some(rows) = counted.rejected_by_reason.get(FORGOTTEN) {
-            let rows = view::counted(*rows, "row");
-            workspace.ui.note(&format!(
-                "{rows} of people who asked to be forgotten: not in `{path}`"
-            ));
+    let written = match rejects {
+        Some((path, file)) => {
+            file.finish().map_err(|error| unwritten(&path, error))?;
+            if let Some(rows) = counted.rejected_by_reason.get(FORGOTTEN) {
+                let rows = view::counted(*rows, "row");
+                workspace.ui.note(&format!(
+                    "{rows} of people who asked to be forgotten: not in `{path}`"
+                ));
+            }
+            Some(path)
         }
-    }
+        None => None,
+    };
     if done.not_called > 0 {
         let (of, are) = match done.not_called {
             1 => ("contact", "is"),
@@ -127,7 +131,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
             done.not_called
         ));
     }
-    show(workspace, &counted)?;
+    show(workspace, &counted, written.as_deref())?;
     if done.was_completed && counted.accepted > 0 && !args.dry_run {
         // A run that goes on calls them; one that has just finished does not.
         let name = typed_name(import.name.as_str());
@@ -505,7 +509,8 @@ pub(super) fn no_usable_row(counted: &Counted) -> Failure {
         .hint("is the right column the phone number? name it with `--map phone=COLUMN`")
 }
 
-fn show(workspace: &Workspace, counted: &Counted) -> Result<(), Failure> {
+/// Shows what an import came to, and where the refused rows were written, if they were.
+fn show(workspace: &Workspace, counted: &Counted, written: Option<&str>) -> Result<(), Failure> {
     if workspace.ui.format == Format::Json {
         return Ok(workspace.ui.json(counted)?);
     }
@@ -515,9 +520,10 @@ fn show(workspace: &Workspace, counted: &Counted) -> Result<(), Failure> {
     }
     if counted.rejected > SHOWN {
         let more = view::counted(counted.rejected - SHOWN, "more refused row");
-        workspace
-            .ui
-            .note(&format!("and {more}; `--rejects FILE` writes them all"));
+        workspace.ui.note(&match written {
+            Some(path) => format!("and {more}; all are in `{path}`"),
+            None => format!("and {more}; `--rejects FILE` writes them all"),
+        });
     }
     if workspace.ui.quiet {
         return Ok(());

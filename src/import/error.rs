@@ -338,11 +338,13 @@ impl RowReason {
     pub fn hint(self) -> Cow<'static, str> {
         let hint = match self {
             Self::Phone(error) => return error.hint(),
-            Self::Ragged { .. } => "put cells that contain the delimiter into double quotes",
+            Self::Ragged { .. } => {
+                "put each cell below its own title; in a CSV file, one that has the delimiter in it needs double quotes"
+            }
             Self::TotalsRow | Self::HeaderAgain => "nothing needs repair: leave the row out",
-            Self::NulByte => "save the file again as \"CSV UTF-8\"",
+            Self::NulByte => "take it out of its cell, or save the file again as \"CSV UTF-8\"",
             Self::CellTooLarge => {
-                "shorten the cell; a quote that was never closed also has this effect"
+                "shorten the cell; in a CSV file a quote that is never closed also has this effect"
             }
             Self::UnclosedQuote => "close the quote, or double it if it is meant as a sign: `\"\"`",
             Self::RecordTooLarge => "shorten the row, or add it by itself",
