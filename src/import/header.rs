@@ -59,9 +59,9 @@ impl Columns {
         if options.header == Header::Missing && repaired.is_none() {
             return Self::by_place(first, &options.columns);
         }
-        let count = first.len();
+        let count = repaired.map_or(first.len(), repaired::columns);
         let header: StringRecord = match repaired {
-            Some(source) => repaired::source_row(first, source),
+            Some(source) => repaired::source_header(first, source),
             None => first.clone(),
         };
         let names: Vec<String> = header.iter().map(normalised).collect();

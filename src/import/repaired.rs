@@ -10,15 +10,30 @@ use super::rejects::ADDED;
 use crate::domain::spreadsheet::unprotected;
 
 /// Returns how many columns the source had, if this is the header of a file of refused rows.
+///
+/// Where one row has surplus cells, a spreadsheet gives every row as many, the header too.
 pub(super) fn source_columns(header: &StringRecord) -> Option<usize> {
-    let source = header.len().checked_sub(ADDED.len())?;
-    header.iter().skip(source).eq(ADDED).then_some(source)
+    let named = |(place, name): (usize, &str)| (!name.is_empty()).then_some(place + 1);
+    let count = header.iter().enumerate().filter_map(named).last()?;
+    let source = count.checked_sub(ADDED.len())?;
+    let added = header.iter().skip(source).take(ADDED.len());
+    added.eq(ADDED).then_some(source)
+}
+
+/// Returns how many columns the file has, those that were added among them.
+pub(super) fn columns(source: usize) -> usize {
+    source + ADDED.len()
+}
+
+/// Returns the header as the source has it.
+pub(super) fn source_header(header: &StringRecord, source: usize) -> StringRecord {
+    header.iter().take(source).map(unprotected).collect()
 }
 
 /// Returns a row as the source has it: without the columns that were added, and with what it had too many.
 pub(super) fn source_row(row: &StringRecord, source: usize) -> StringRecord {
     let own = row.iter().take(source);
-    let surplus = row.iter().skip(source + ADDED.len());
+    let surplus = row.iter().skip(columns(source));
     own.chain(surplus).map(unprotected).collect()
 }
 
@@ -35,6 +50,11 @@ mod tests {
         assert_eq!(columns(&["phone", "line", "hint", "reason"]), None);
         assert_eq!(columns(&["line", "reason", "hint", "phone"]), None);
         assert_eq!(columns(&["hint"]), None);
+        assert_eq!(columns(&["", ""]), None);
+        assert_eq!(
+            columns(&["phone", "", "line", "reason", "hint", "", ""]),
+            Some(2)
+        );
     }
 
     #[test]
