@@ -311,8 +311,8 @@ pub enum RowReason {
     /// It has a cell of more than 64 KiB.
     #[error("a cell is larger than 64 KiB")]
     CellTooLarge,
-    /// It has a quote that opens a cell, and none that could close it.
-    #[error("a quote opens and never closes")]
+    /// It has a quote that opens a cell and none that could close it, or stands between two that may not be meant.
+    #[error("a quote opens and never closes, or takes whole rows in")]
     UnclosedQuote,
     /// It has more than a mebibyte.
     #[error("the row is larger than a mebibyte")]

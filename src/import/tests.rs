@@ -485,6 +485,21 @@ fn rows_beyond_a_mebibyte_cost_only_themselves() {
 }
 
 #[test]
+fn nobody_is_called_out_of_a_remark() {
+    let file =
+        b"phone,note\n9876500001,\"alt contact:\n9876500002,husband\nend of note\"\n9876500003,x\n";
+    assert_eq!(
+        summary(open(file).unwrap()),
+        [
+            "2 unclosed_quote \u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}0001",
+            "3 unclosed_quote \u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}0002",
+            "4 unclosed_quote end of note\"",
+            "5 \u{2026}0003 -"
+        ]
+    );
+}
+
+#[test]
 fn a_shown_cell_is_short_and_harmless() {
     assert_eq!(shown(" 98765*00001 "), "•••••*•0001");
     assert_eq!(shown("\u{1b}[2Jabc\n\u{202e}def"), "�[2Jabc��def");

@@ -46,6 +46,8 @@ pub(super) struct Frames<R> {
     line: u64,
     /// What is at `start` is the rest of a row that was too large.
     skipping: bool,
+    /// Up to this line, rows may be what somebody has written into a quoted cell.
+    doubtful_to: u64,
     delimiter: u8,
     largest: usize,
 }
@@ -85,6 +87,7 @@ impl<R: Read> Frames<R> {
             end: 0,
             line: 1,
             skipping: false,
+            doubtful_to: 0,
             delimiter: b',',
             largest,
         }
@@ -124,10 +127,15 @@ impl<R: Read> Frames<R> {
         }
         let bytes = self.start..self.start + extent.kept;
         self.start += extent.length;
+        let doubt = || Wound {
+            reason: RowReason::UnclosedQuote,
+            cell: 0,
+        };
+        let is_doubtful = line <= self.doubtful_to;
         Ok(Some(Frame {
             line,
             bytes: &self.buffer[bytes],
-            wound: extent.wound,
+            wound: extent.wound.or_else(|| is_doubtful.then(doubt)),
         }))
     }
 
@@ -189,8 +197,12 @@ impl<R: Read> Frames<R> {
         let (Some(first), Some(last)) = (first, last) else {
             return Ok(Quoted::Closed(close + 1));
         };
+        if !closes {
+            return Ok(Quoted::Stray);
+        }
         let mut lines = inside[first..last].split(|byte| is_line_end(*byte));
-        if !closes || lines.any(|line| !line.is_empty() && is_row(line)) {
+        if lines.any(|line| !line.is_empty() && is_row(line)) {
+            self.doubtful_to = self.line + line_ends(&self.window()[..close]);
             return Ok(Quoted::Stray);
         }
         // What closes it may be the beginning of a cell in a row of its own.
