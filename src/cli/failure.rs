@@ -149,6 +149,7 @@ fn remedy(error: &StoreError) -> Option<&'static str> {
         StoreError::NotAFile(_) | StoreError::NotOurs(_) => "name another file with `--db PATH`",
         StoreError::Newer { .. } => "install the newer exocamp that wrote it",
         StoreError::Open(..) => "check that the folder exists and is yours",
+        StoreError::Orphan(_) => "put its database back beside it, or move the file away",
         StoreError::MadeMeanwhile(_) => "run the same command again",
         StoreError::Network { .. } | StoreError::NoWal(_) => {
             "keep the database on a disk of this machine: `--db PATH`"

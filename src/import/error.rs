@@ -124,6 +124,12 @@ pub enum ImportError {
         /// Where it begins.
         line: u64,
     },
+    /// More columns than a spreadsheet has.
+    #[error("the header has {columns} columns")]
+    TooManyColumns {
+        /// How many.
+        columns: usize,
+    },
     /// Tags instead of rows, whatever the file is called.
     #[error("the file is a web page or XML, not a list")]
     Markup,
@@ -247,7 +253,9 @@ impl ImportError {
             Self::UnclosedQuote { .. } => {
                 Some("close the quote, or double it if it is meant as a sign: `\"\"`")
             }
-            Self::HeaderTooLarge { .. } => Some("check the file: it may not be a list of contacts"),
+            Self::HeaderTooLarge { .. } | Self::TooManyColumns { .. } => {
+                Some("check the file: it may not be a list of contacts")
+            }
             Self::Markup => {
                 Some("open it in the spreadsheet, and save it as XLSX or \"CSV UTF-8\"")
             }

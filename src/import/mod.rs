@@ -49,6 +49,8 @@ use records::{IsRow, Record, Records};
 
 /// The largest cell that is taken, in bytes.
 const LARGEST_CELL: usize = 64 * 1024;
+/// The most columns that a list may have: what spreadsheets have.
+const MOST_COLUMNS: usize = 16_384;
 /// How much of a refused cell is shown, in characters.
 const SHOWN: usize = 60;
 
@@ -112,6 +114,11 @@ impl<R: Read + Seek + Send + 'static> Reader<R> {
             }
             if is_blank(&record.cells) {
                 continue;
+            }
+            if record.cells.len() > MOST_COLUMNS {
+                return Err(ImportError::TooManyColumns {
+                    columns: record.cells.len(),
+                });
             }
             return match Columns::find(&record.cells, options, record.line) {
                 Ok(columns) => {
@@ -232,15 +239,15 @@ fn unreadable_header(wound: RowReason, line: u64) -> ImportError {
     }
 }
 
-/// Returns what tells a row that can be called by itself, with as many cells as the header.
+/// Returns what tells a row that can be called by itself: it has several cells, and no more than the header.
 ///
-/// In a list of one column that would be every line of a cell with several numbers.
+/// A number alone on its line is what people write into a cell of several lines.
 fn callable(columns: &Columns, rules: PhoneRules) -> IsRow {
     let (count, phone) = (columns.len(), columns.phone());
     Box::new(move |cells| {
         let number = cells
             .get(phone)
-            .filter(|_| count > 1 && cells.len() == count);
+            .filter(|_| (2..=count).contains(&cells.len()));
         number.is_some_and(|cell| rules.parse_all(cell).is_ok())
     })
 }

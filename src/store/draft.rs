@@ -6,9 +6,11 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::OpenFlags;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::{Builder, TempPath};
 
 use super::{Result, Store, StoreError, place};
@@ -32,24 +34,19 @@ impl Draft {
     /// # Errors
     /// When no database may lie there, or the folder cannot be written to.
     pub fn begin(target: &Path) -> Result<Self> {
+        let target = &place::followed(target);
         let folder = place::folder_of(target);
         let folder = folder
             .canonicalize()
             .map_err(|error| StoreError::Open(target.to_owned(), error))?;
+        place::refuse_orphans(target)?;
         place::file_system(&folder)?;
         place::check_folder(&folder)?;
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let prefix = format!(".{name}.");
         remove_abandoned(&folder, &prefix);
-        // Its mode is 0600.
-        let file = Builder::new()
-            .prefix(&prefix)
-            .suffix(SUFFIX)
-            .tempfile_in(&folder)
+        let (lock, path) = locked_file(&folder, &prefix)
             .map_err(|error| StoreError::Open(target.to_owned(), error))?;
-        let (lock, path) = file.into_parts();
-        lock.lock()
-            .map_err(|error| StoreError::Open(path.to_path_buf(), error))?;
         let mut store = Store::connect(path.to_path_buf(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         store.connection.execute_batch(
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;",
@@ -85,6 +82,7 @@ impl Draft {
         File::open(&file)
             .and_then(|file| file.sync_all())
             .map_err(disk)?;
+        place::refuse_orphans(&target)?;
         put_in_place(&file, &target).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::MadeMeanwhile(target.clone()),
             _ => disk(error),
@@ -96,16 +94,37 @@ impl Draft {
     }
 }
 
+/// Makes a file for this process alone, mode 0600, and takes its lock.
+fn locked_file(folder: &Path, prefix: &str) -> io::Result<(File, TempPath)> {
+    loop {
+        let file = Builder::new()
+            .prefix(prefix)
+            .suffix(SUFFIX)
+            .tempfile_in(folder)?;
+        let (lock, path) = file.into_parts();
+        lock.lock()?;
+        // Before it had its lock, it could be taken for one that was abandoned.
+        let is_there = fs::metadata(&path).is_ok_and(|found| {
+            lock.metadata()
+                .is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
+        });
+        if is_there {
+            return Ok((lock, path));
+        }
+    }
+}
+
 /// Gives the file its name, which nothing may have yet.
 fn put_in_place(file: &Path, target: &Path) -> io::Result<()> {
     match fs::hard_link(file, target) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            // Some file systems have no second names for a file.
-            if target.exists() {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            fs::rename(file, target)
-        }
+        // Some file systems have no second names for a file.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Ok(renameat_with(
+            CWD,
+            file,
+            CWD,
+            target,
+            RenameFlags::NOREPLACE,
+        )?),
         linked => linked,
     }
 }
@@ -181,6 +200,35 @@ mod tests {
         assert_eq!(files(folder.path()).len(), 2);
         drop((draft, other));
         assert!(files(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn what_another_database_left_behind_does_not_get_into_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("exocamp.db");
+        let log = folder.path().join("exocamp.db-wal");
+        fs::write(&log, "the end of another story").unwrap();
+        let refused = Draft::begin(&target).unwrap_err();
+        assert!(
+            matches!(&refused, StoreError::Orphan(file) if *file == log),
+            "{refused}"
+        );
+        fs::remove_file(&log).unwrap();
+        let draft = Draft::begin(&target).unwrap();
+        fs::write(&log, "the end of another story").unwrap();
+        assert!(matches!(draft.publish(), Err(StoreError::Orphan(_))));
+        assert!(!target.exists());
+    }
+
+    #[test]
+    fn a_link_to_nowhere_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("exocamp.db");
+        fs::create_dir(folder.path().join("data")).unwrap();
+        std::os::unix::fs::symlink("data/real.db", &link).unwrap();
+        Draft::begin(&link).unwrap().publish().unwrap();
+        assert_eq!(files(&folder.path().join("data")), ["real.db"]);
+        assert!(Store::open(&link).is_ok());
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub enum StoreError {
     /// Another process has made the database while this one was about to.
     #[error("somebody else has made `{0}` meanwhile")]
     MadeMeanwhile(PathBuf),
+    /// The log of a database that is not there.
+    #[error("`{0}` lies there without its database")]
+    Orphan(PathBuf),
     /// Somebody else's server keeps the file.
     #[error("`{path}` lies on a network file system ({system})")]
     Network {

@@ -67,8 +67,8 @@ pub fn begin(
         .and_then(|before| before.finished_at)
         .map(to_ms);
     tx.0.execute(
-        "INSERT INTO import (campaign_id, imported_at, imported_by, is_first, finished_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![campaign.get(), to_ms(now), by, before.is_none(), finished_at],
+        "INSERT INTO import (campaign_id, imported_at, imported_by, finished_at) VALUES (?1, ?2, ?3, ?4)",
+        params![campaign.get(), to_ms(now), by, finished_at],
     )?;
     Ok(ImportId(tx.0.last_insert_rowid()))
 }
@@ -239,24 +239,16 @@ pub fn dialled(tx: &Tx<'_>, import: &Import) -> Result<u64> {
     Ok(count.unsigned_abs())
 }
 
-/// What is left of a campaign after its last import was taken back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Left {
-    /// The campaign, with whoever else is in it.
-    Campaign,
-    /// Nothing: the import had made it, and nothing else was done with it.
-    Nothing,
-}
-
 /// Takes an import back: its contacts go, and whoever is known from nowhere else. Whoever calls this has checked that none
-/// of them was dialled, in the same transaction.
+/// of them was dialled, in the same transaction. The campaign stays, also when it is empty: its id must never be another's,
+/// for somebody may just be asked whether to call it.
 ///
 /// To be done on a connection that was prepared for lists ([`super::Store::prepare_for_list`]): for each person, SQLite
 /// would look through all contacts.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn undo(tx: &Tx<'_>, import: &Import, by: &str, now: Timestamp) -> Result<Left> {
+pub fn undo(tx: &Tx<'_>, import: &Import, by: &str, now: Timestamp) -> Result<()> {
     let (campaign, id) = (import.campaign.get(), import.id.0);
     tx.0.execute_batch("CREATE TEMP TABLE gone (person_id INTEGER PRIMARY KEY)")?;
     tx.0.execute(
@@ -290,20 +282,6 @@ pub fn undo(tx: &Tx<'_>, import: &Import, by: &str, now: Timestamp) -> Result<Le
         params![id, to_ms(now), by],
     )?;
     exactly_one("take an import back", marked)?;
-    if is_nothing_but_this(tx, import)? {
-        tx.0.execute(
-            "UPDATE import SET campaign_id = NULL WHERE campaign_id = ?1",
-            [campaign],
-        )?;
-        for table in ["source", "tally"] {
-            let sql = format!("DELETE FROM {table} WHERE campaign_id = ?1");
-            tx.0.execute(&sql, [campaign])?;
-        }
-        let gone =
-            tx.0.execute("DELETE FROM campaign WHERE id = ?1", [campaign])?;
-        exactly_one("remove a campaign", gone)?;
-        return Ok(Left::Nothing);
-    }
     // A campaign that was finished before is finished again.
     tx.0.execute(
         "UPDATE campaign SET state = 'completed', finished_at = (SELECT finished_at FROM import WHERE id = ?2)
@@ -312,41 +290,7 @@ pub fn undo(tx: &Tx<'_>, import: &Import, by: &str, now: Timestamp) -> Result<Le
                             AND state IN ('pending', 'initiated', 'held'))",
         params![campaign, id],
     )?;
-    Ok(Left::Campaign)
-}
-
-/// Returns whether a campaign was made by this import, and nothing but imports that were taken back has happened to it.
-fn is_nothing_but_this(tx: &Tx<'_>, import: &Import) -> Result<bool> {
-    let campaign = import.campaign.get();
-    let made = "SELECT is_first FROM import WHERE id = ?1";
-    if !tx.0.query_row(made, [import.id.0], |row| row.get(0))? {
-        return Ok(false);
-    }
-    let others =
-        "SELECT EXISTS (SELECT 1 FROM import WHERE campaign_id = ?1 AND undone_at IS NULL)";
-    if tx.0.query_row(others, [campaign], |row| row.get(0))? {
-        return Ok(false);
-    }
-    for table in tables_of_campaigns(tx)? {
-        if matches!(table.as_str(), "import" | "source" | "tally") {
-            continue;
-        }
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE campaign_id = ?1)");
-        if tx.0.query_row(&sql, [campaign], |row| row.get(0))? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Returns the tables that say something of a campaign: also those that a later schema adds.
-fn tables_of_campaigns(tx: &Tx<'_>) -> Result<Vec<String>> {
-    let mut statement = tx.0.prepare_cached(
-        "SELECT tables.name FROM sqlite_schema AS tables JOIN pragma_table_info(tables.name) AS columns
-         WHERE tables.type = 'table' AND columns.name = 'campaign_id' ORDER BY 1",
-    )?;
-    let names = statement.query_map([], |row| row.get(0))?;
-    Ok(names.collect::<rusqlite::Result<_>>()?)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -95,6 +95,37 @@ pub(super) fn file_system(path: &Path) -> Result<FileSystem> {
     }
 }
 
+/// Returns where a path leads, also if there is nothing yet; links that go round in circles lead nowhere new.
+pub(super) fn followed(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..8 {
+        match path.read_link() {
+            Ok(to) => path = folder_of(&path).join(to),
+            Err(_) => break,
+        }
+    }
+    path
+}
+
+/// Refuses a place for a new database beside which another one's log lies: SQLite would write it into the new one.
+///
+/// # Errors
+/// When there is such a file, which may be all that is left of a database.
+pub(super) fn refuse_orphans(database: &Path) -> Result<()> {
+    if database.exists() {
+        return Ok(());
+    }
+    for suffix in ["-wal", "-journal"] {
+        let mut name = database.to_owned().into_os_string();
+        name.push(suffix);
+        let file = PathBuf::from(name);
+        if file.exists() {
+            return Err(StoreError::Orphan(file));
+        }
+    }
+    Ok(())
+}
+
 /// Returns the folder a file lies in.
 pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {

@@ -10,7 +10,7 @@ use crate::cli::workspace::{Workspace, read};
 use crate::domain::campaign::CampaignState;
 use crate::store::Tx;
 use crate::store::campaigns::{self, Campaign};
-use crate::store::imports::{self, Import, Left, Of};
+use crate::store::imports::{self, Import, Of};
 use crate::ui::{Format, harmless};
 
 /// What was taken back, for programs.
@@ -20,7 +20,6 @@ struct UndoneView {
     files: Vec<String>,
     imported_at: String,
     contacts: u64,
-    campaign_removed: bool,
 }
 
 pub(super) fn run(workspace: &Workspace, args: &args::ImportUndo) -> Result<Exit, Failure> {
@@ -40,7 +39,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::ImportUndo) -> Result<Exit
         return Ok(Exit::Stopped);
     }
     store.prepare_for_list()?;
-    let left = store.write(|tx| -> Result<_, Failure> {
+    store.write(|tx| -> Result<_, Failure> {
         // Somebody may have imported or called meanwhile.
         if last(workspace, tx, campaign)?.1 != import {
             let message = "another import has come in meanwhile";
@@ -54,18 +53,13 @@ pub(super) fn run(workspace: &Workspace, args: &args::ImportUndo) -> Result<Exit
         files: import.files.clone(),
         imported_at: shown_time(import.at),
         contacts: import.contacts,
-        campaign_removed: left == Left::Nothing,
     };
     if workspace.ui.format == Format::Json {
         workspace.ui.json(&view)?;
     } else if !workspace.ui.quiet {
         let name = shown_name(workspace, &view.campaign);
-        let and_gone = match left {
-            Left::Nothing => ", and the campaign with them",
-            Left::Campaign => "",
-        };
         workspace.ui.data(&format!(
-            "{} from {} taken out of `{name}`{and_gone}",
+            "{} from {} taken out of `{name}`",
             counted(view.contacts, "contact"),
             files(&import)
         ))?;

@@ -24,6 +24,9 @@ pub struct PhoneRules {
     pub split: SplitNumbers,
 }
 
+/// From so many numbers on, a cell is no person's.
+const MOST_NUMBERS: usize = 10;
+
 /// What becomes of a cell with several numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum SplitNumbers {
@@ -81,6 +84,9 @@ impl PhoneRules {
             let number = number?;
             if number != first && !others.contains(&number) {
                 others.push(number);
+            }
+            if others.len() == MOST_NUMBERS {
+                return Err(PhoneError::TwoNumbers);
             }
         }
         Ok((first, others))

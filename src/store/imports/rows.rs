@@ -28,7 +28,7 @@ pub enum Taken {
     },
     /// All its numbers are in the campaign already.
     Duplicate(First),
-    /// Its people asked to be forgotten: nothing of the row is kept.
+    /// One of its people asked to be forgotten: nothing of the row is kept.
     Forgotten,
 }
 
@@ -44,10 +44,10 @@ pub struct First {
 /// What becomes of one number of a row.
 #[derive(Clone, Copy)]
 enum Fate {
+    Unknown,
     /// A contact for this person.
     Contact(i64),
     Duplicate(First),
-    Forgotten,
 }
 
 /// One number of a row.
@@ -77,7 +77,13 @@ pub fn add_rows(
 ) -> Result<Vec<Taken>> {
     let mut entries = Vec::with_capacity(rows.len());
     for (row, contact) in rows.iter().enumerate() {
-        for number in iter::once(contact.number).chain(contact.more_numbers.iter().copied()) {
+        let numbers = iter::once(contact.number).chain(contact.more_numbers.iter().copied());
+        let before = entries.len();
+        for number in numbers {
+            if is_forgotten(number)? {
+                entries.truncate(before);
+                break;
+            }
             entries.push(Entry { number, row });
         }
     }
@@ -85,13 +91,8 @@ pub fn add_rows(
     order.sort_unstable_by_key(|&entry| (entries[entry].number, entry));
     let same_number = |a: &usize, b: &usize| entries[*a].number == entries[*b].number;
 
-    let mut fates = vec![Fate::Forgotten; entries.len()];
-    let mut firsts = Vec::with_capacity(entries.len());
-    for same in order.chunk_by(same_number) {
-        if !is_forgotten(entries[same[0]].number)? {
-            firsts.push(same[0]);
-        }
-    }
+    let firsts: Vec<usize> = order.chunk_by(same_number).map(|same| same[0]).collect();
+    let mut fates = vec![Fate::Unknown; entries.len()];
     add_people(tx, campaign, &entries, &firsts, &mut fates)?;
     for same in order.chunk_by(same_number) {
         let first = same[0];
@@ -117,7 +118,7 @@ pub fn add_rows(
             match fate {
                 Fate::Contact(_) => contacts += 1,
                 Fate::Duplicate(first) => other = Taken::Duplicate(*first),
-                Fate::Forgotten => {}
+                Fate::Unknown => {}
             }
         }
         taken.push(match contacts {
@@ -196,7 +197,7 @@ fn add_contacts(
         .zip(fates)
         .filter_map(|(entry, fate)| match fate {
             Fate::Contact(person) => Some((*person, &rows[entry.row])),
-            Fate::Duplicate(_) | Fate::Forgotten => None,
+            Fate::Duplicate(_) | Fate::Unknown => None,
         })
         .collect();
     // Whoever is new cannot be in the campaign, and ROLLBACK saves the same copies as above.

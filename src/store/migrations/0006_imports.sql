@@ -2,12 +2,10 @@
 
 CREATE TABLE import (
     id          INTEGER PRIMARY KEY,
-    -- Nothing once the campaign it made was taken back with it.
-    campaign_id INTEGER REFERENCES campaign (id),
+    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
     imported_at INTEGER NOT NULL,
     imported_by TEXT    NOT NULL,
-    -- Whether the campaign was made for it, or else when it was finished, if it was.
-    is_first    INTEGER NOT NULL CHECK (is_first IN (0, 1)),
+    -- When the campaign was finished, if it was: it is again once this was taken back.
     finished_at INTEGER,
     -- Rows of the files; rows = accepted + duplicates + rejected. A row can be several contacts.
     rows        INTEGER NOT NULL DEFAULT 0,
