@@ -88,7 +88,7 @@ pub(super) enum Command {
     Demo,
     /// Write a `.env` to fill in
     Init,
-    /// Take contacts from a CSV file into a campaign
+    /// Take contacts from CSV files and workbooks into a campaign
     Import(Import),
     /// Show the campaigns and how far they are
     List,
@@ -160,7 +160,7 @@ pub(super) struct Import {
     /// Write the rows that were refused to this file, to be repaired and imported again
     #[arg(long, value_name = "FILE")]
     pub(super) rejects: Option<PathBuf>,
-    /// Read and count everything, and change nothing
+    /// Read and count everything, write the refused rows if asked to, and import nothing
     #[arg(long)]
     pub(super) dry_run: bool,
 }
@@ -659,7 +659,7 @@ pub(super) struct Adopt {
 pub(super) enum Dnd {
     /// Put numbers on the list; no call to them begins any more
     Add(DndAdd),
-    /// Put the numbers of CSV files on the list
+    /// Put the numbers of lists, CSV files or workbooks, on it
     Import(DndImport),
     /// Take numbers off the list; changes no contact
     Remove(DndRemove),

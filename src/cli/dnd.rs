@@ -163,6 +163,7 @@ fn import(workspace: &Workspace, args: &args::DndImport) -> Result<Exit, Failure
     for path in &args.files {
         let file = path.display().to_string();
         let input = import::open(workspace, path)?;
+        counted.told_file = (args.files.len() > 1).then(|| file.clone());
         let numbers = numbers(workspace, &file, input, &options, &mut counted)
             .map_err(|failure| failure.context(format!("cannot import `{file}`")))?;
         counted.files.push(file.clone());

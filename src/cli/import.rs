@@ -47,6 +47,9 @@ pub(super) struct Counted {
     /// More than were accepted where a cell with several numbers was split.
     contacts: u64,
     dry_run: bool,
+    /// The file whose rows are told, where there are several.
+    #[serde(skip)]
+    pub(super) told_file: Option<String>,
 }
 
 /// The reason of a row that is refused because nothing of its person may be kept.
@@ -58,11 +61,11 @@ const SHOWN: u64 = 10;
 impl Counted {
     /// Counts a row that is refused, and tells of it if it is one of the first.
     pub(super) fn refuse(&mut self, workspace: &Workspace, refused: &RowError) {
-        let (line, reason) = (refused.line, refused.reason);
+        let (line, reason) = (self.shown_line(refused.line), refused.reason);
         let cell = harmless(&refused.cell);
         self.reject(workspace, reason.name(), || match cell.is_empty() {
-            true => format!("line {line}: {reason}"),
-            false => format!("line {line}: {reason} (`{cell}`)"),
+            true => format!("{line}: {reason}"),
+            false => format!("{line}: {reason} (`{cell}`)"),
         });
     }
 
@@ -76,6 +79,14 @@ impl Counted {
         *self.rejected_by_reason.entry(reason).or_default() += 1;
         if self.rejected <= SHOWN {
             workspace.ui.note(&told());
+        }
+    }
+
+    /// Returns a line as it is told, with its file where there are several.
+    fn shown_line(&self, line: u64) -> String {
+        match &self.told_file {
+            Some(file) => format!("line {line} of `{}`", harmless(file)),
+            None => format!("line {line}"),
         }
     }
 
@@ -108,19 +119,13 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
         lists.push((path.display().to_string(), open(workspace, path)?));
     }
     let (counted, done) = import.run(lists, &mut rejects)?;
-    let written = match rejects {
-        Some((path, file)) => {
-            file.finish().map_err(|error| unwritten(&path, error))?;
-            if let Some(rows) = counted.rejected_by_reason.get(FORGOTTEN) {
-                let rows = view::counted(*rows, "row");
-                workspace.ui.note(&format!(
-                    "{rows} of people who asked to be forgotten: not in `{path}`"
-                ));
-            }
-            Some(path)
-        }
-        None => None,
-    };
+    let written = args.rejects.as_deref().map(shown_path);
+    if let (Some(path), Some(rows)) = (&written, counted.rejected_by_reason.get(FORGOTTEN)) {
+        let rows = view::counted(*rows, "row");
+        workspace.ui.note(&format!(
+            "{rows} of people who asked to be forgotten: not in `{path}`"
+        ));
+    }
     if done.not_called > 0 {
         let (of, are) = match done.not_called {
             1 => ("contact", "is"),
@@ -193,7 +198,7 @@ fn rejects_file(
     path: &Path,
     sources: &[PathBuf],
 ) -> Result<Rejects, Failure> {
-    let shown = harmless(&path.to_string_lossy()).into_owned();
+    let shown = shown_path(path);
     let seen = match path == Path::new("-") {
         true => path.to_owned(),
         false => workspace.path(path),
@@ -202,12 +207,45 @@ fn rejects_file(
         true => is_same_file(&seen, source),
         false => is_same_file(&seen, &workspace.path(source)),
     };
+    let refused = |what: &str| {
+        Failure::new(Exit::Usage, format!("`{shown}` is {what}"))
+            .hint("name another file: `--rejects FILE`")
+    };
     if sources.iter().any(is_source) {
-        let message = format!("`{shown}` is one of the files to import");
-        return Err(Failure::new(Exit::Usage, message).hint("name another file: `--rejects FILE`"));
+        return Err(refused("one of the files to import"));
+    }
+    if is_of_the_workspace(workspace, &seen) {
+        return Err(refused("a name that exocamp keeps for itself"));
     }
     let file = RejectsFile::create(&seen).map_err(|error| unwritten(&shown, error))?;
     Ok((shown, file))
+}
+
+fn shown_path(path: &Path) -> String {
+    harmless(&path.to_string_lossy()).into_owned()
+}
+
+/// Returns whether a file would be taken for settings, a database, or what lies beside one: there may be none yet.
+fn is_of_the_workspace(workspace: &Workspace, path: &Path) -> bool {
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let Some(wanted) = name(path) else {
+        return false;
+    };
+    let databases = [
+        workspace.real_database().to_owned(),
+        workspace.sandbox_database(),
+    ];
+    let is_beside = |database: &PathBuf| {
+        name(database).is_some_and(|database| {
+            wanted
+                .strip_prefix(&database)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+        })
+    };
+    matches!(wanted.as_str(), ".env" | ".env.local") || databases.iter().any(is_beside)
 }
 
 fn unwritten(path: &str, error: RejectsError) -> Failure {
@@ -329,7 +367,9 @@ impl Import<'_> {
                 ..Counted::default()
             },
         };
+        let several = lists.len() > 1;
         for (file, input) in lists {
+            desk.counted.told_file = several.then(|| file.clone());
             desk.take_list(import, &file, input, &self.options, self.now)
                 .map_err(|failure| {
                     failure.context(format!("cannot import `{}`", harmless(&file)))
@@ -337,14 +377,11 @@ impl Import<'_> {
             desk.counted.files.push(file);
         }
         let counted = desk.counted;
-        // What can fail with the refused rows should do so now, and not when everything else is done.
-        if let Some((path, file)) = rejects {
-            file.sync().map_err(|error| unwritten(path, error))?;
+        // Before the commit: refused rows without an import do no harm, and the other way round they would be lost.
+        if let Some((path, file)) = rejects.take() {
+            file.finish().map_err(|error| unwritten(&path, error))?;
         }
         if counted.accepted + counted.duplicates == 0 {
-            if let Some((path, file)) = rejects.take() {
-                file.finish().map_err(|error| unwritten(&path, error))?;
-            }
             return Err(no_usable_row(&counted));
         }
         let rows = imports::Counted {
@@ -447,9 +484,12 @@ impl Desk<'_> {
                     self.counted.contacts += u64::from(contacts);
                 }
                 Taken::Duplicate(first) => self.count_duplicate(file, source, contact, first)?,
-                Taken::Forgotten => self.counted.reject(self.workspace, FORGOTTEN, || {
-                    format!("line {}: this person asked to be forgotten", contact.line)
-                }),
+                Taken::Forgotten => {
+                    let line = self.counted.shown_line(contact.line);
+                    self.counted.reject(self.workspace, FORGOTTEN, || {
+                        format!("{line}: this person asked to be forgotten")
+                    });
+                }
             }
         }
         Ok(())
@@ -464,7 +504,8 @@ impl Desk<'_> {
     ) -> Result<(), Failure> {
         self.counted.duplicates += 1;
         if self.counted.duplicates <= SHOWN {
-            let (line, first_line) = (contact.line, first.line);
+            let line = self.counted.shown_line(contact.line);
+            let first_line = first.line;
             let elsewhere = match first.source == source {
                 true => String::new(),
                 false => match imports::file_of(self.tx, first.source)? {
@@ -473,7 +514,7 @@ impl Desk<'_> {
                 },
             };
             self.workspace.ui.note(&format!(
-                "line {line}: same number as line {first_line}{elsewhere}"
+                "{line}: same number as line {first_line}{elsewhere}"
             ));
         }
         Ok(())
@@ -497,19 +538,24 @@ impl Desk<'_> {
 }
 
 pub(super) fn no_usable_row(counted: &Counted) -> Failure {
-    let message = match counted.rows {
-        0 => "there is no row beneath the header".to_owned(),
-        rows => format!(
-            "none of the {rows} rows can be called: {}",
-            counted.reasons()
+    let (message, hint) = match counted.rows {
+        0 => (
+            "there is no row beneath the header".to_owned(),
+            "add the contacts, one to a row",
+        ),
+        rows => (
+            format!(
+                "none of the {rows} rows can be called: {}",
+                counted.reasons()
+            ),
+            "is the right column the phone number? name it with `--map phone=COLUMN`",
         ),
     };
     Failure::new(Exit::Usage, message)
         .context("nothing was imported")
-        .hint("is the right column the phone number? name it with `--map phone=COLUMN`")
+        .hint(hint)
 }
 
-/// Shows what an import came to, and where the refused rows were written, if they were.
 fn show(workspace: &Workspace, counted: &Counted, written: Option<&str>) -> Result<(), Failure> {
     if workspace.ui.format == Format::Json {
         return Ok(workspace.ui.json(counted)?);

@@ -9,7 +9,7 @@
 //! Invariant: nothing of a row is lost, and nothing changes at the path until [`RejectsFile::finish`].
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::iter;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -64,11 +64,12 @@ impl RejectsError {
     }
 }
 
-/// A file of refused rows that is being written; dropped before its end, it leaves no trace.
+/// A file of refused rows that is being written; dropped or killed before its end, it leaves no trace.
 #[derive(Debug)]
 pub struct RejectsFile {
     target: PathBuf,
-    file: NamedTempFile,
+    /// Has no name: whoever dies in the middle leaves nobody's numbers behind.
+    file: File,
     /// Writes to `file` behind the header.
     rows: csv::Writer<File>,
     header: Option<StringRecord>,
@@ -85,19 +86,12 @@ impl RejectsFile {
         }
         // A link goes on pointing to its file.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match fs::metadata(&target) {
-            Ok(found) if !found.is_file() => return Err(RejectsError::NotAFile),
-            Ok(found) if found.len() > 0 && !holds_rejects(&target)? => {
-                return Err(RejectsError::SomethingElse);
-            }
-            _ => {}
-        }
-        // Beside the target: a file can be renamed within its file system only.
-        let file = NamedTempFile::new_in(folder_of(&target))?;
+        check_replaceable(&target)?;
+        let file = tempfile::tempfile_in(folder_of(&target))?;
         let rows = WriterBuilder::new()
             .flexible(true)
             .buffer_capacity(64 * 1024)
-            .from_writer(file.as_file().try_clone()?);
+            .from_writer(file.try_clone()?);
         Ok(Self {
             target,
             file,
@@ -162,25 +156,29 @@ impl RejectsFile {
         Ok(())
     }
 
-    /// Makes sure that all of it is on the disk, so that [`Self::finish`] has nothing left to do that usually fails.
+    /// Puts the file in its place, in one step; it is on the disk then.
     ///
     /// # Errors
-    /// When writing fails.
-    pub fn sync(&mut self) -> Result<(), RejectsError> {
-        self.rows.flush()?;
-        Ok(self.file.as_file().sync_all()?)
-    }
-
-    /// Puts the file in its place, in one step.
-    ///
-    /// # Errors
-    /// When writing or renaming fails; nothing has changed at the path then.
+    /// When writing or renaming fails, or something else has come to lie there; nothing has changed at the path then.
     pub fn finish(mut self) -> Result<(), RejectsError> {
-        self.sync()?;
-        self.file
-            .persist(&self.target)
-            .map_err(|error| error.error)?;
+        self.rows.flush()?;
+        self.file.rewind()?;
+        // Beside the target: a file can be renamed within its file system only.
+        let mut named = NamedTempFile::new_in(folder_of(&self.target))?;
+        io::copy(&mut self.file, named.as_file_mut())?;
+        named.as_file().sync_all()?;
+        check_replaceable(&self.target)?;
+        named.persist(&self.target).map_err(|error| error.error)?;
         Ok(())
+    }
+}
+
+/// Refuses a path at which something lies that is no file of refused rows.
+fn check_replaceable(target: &Path) -> Result<(), RejectsError> {
+    match fs::metadata(target) {
+        Ok(found) if !found.is_file() => Err(RejectsError::NotAFile),
+        Ok(found) if found.len() > 0 && !holds_rejects(target)? => Err(RejectsError::SomethingElse),
+        _ => Ok(()),
     }
 }
 

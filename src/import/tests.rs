@@ -497,6 +497,26 @@ fn nobody_is_called_out_of_a_remark() {
             "5 \u{2026}0003 -"
         ]
     );
+    // Nor is anybody lost in one, where the last of its lines is a row, or rows are short.
+    let file = b"phone,name,note\n9876500001,A,\"x\n9876500002,B,5\"\n9876500003,Z,z\n";
+    let named: Vec<_> = rows(open(file).unwrap())
+        .iter()
+        .map(Result::is_ok)
+        .collect();
+    assert_eq!(named, [false, false, true]);
+    let file = b"phone,name,note\n9876500001,A,\"x\n9876500002,B\n5\"\n9876500003,Z,z\n";
+    let named: Vec<_> = rows(open(file).unwrap())
+        .iter()
+        .map(Result::is_ok)
+        .collect();
+    assert_eq!(named, [false, false, false, true]);
+    // A name or a remark of several lines, with a number of its own, is none of this.
+    for file in [
+        "name,phone,note\n\"Asha\nRao\",9876500001,\"call\n9876500009\nfirst\"\n",
+        "name,note,phone\n\"Asha\nRao\",\"at home,\nafter 6\",9876500001\n",
+    ] {
+        assert_eq!(contacts(open(file.as_bytes()).unwrap()).len(), 1, "{file}");
+    }
 }
 
 #[test]

@@ -213,10 +213,12 @@ impl<R: Read> Frames<R> {
             Search::TooLarge => return Ok(Quoted::Closed(close + 1)),
         };
         let line = &self.window()[begin..end];
-        if is_row(line) {
-            if !is_well_quoted(line, self.delimiter) {
-                self.doubtful_to = self.line + line_ends(&self.window()[..close]);
-            }
+        if is_well_quoted(line, self.delimiter) && is_row(line) {
+            return Ok(Quoted::Stray);
+        }
+        // What stands behind the quote is of the row that it belongs to.
+        if is_row(&self.window()[begin..close]) {
+            self.doubtful_to = self.line + line_ends(&self.window()[..close]);
             return Ok(Quoted::Stray);
         }
         Ok(Quoted::Closed(close + 1))

@@ -77,7 +77,10 @@ fn several_files_fill_one_campaign_and_a_duplicate_names_the_file_of_the_first()
         (&counted["rows"], &counted["accepted"]),
         (&json!(5), &json!(4))
     );
-    assert_eq!(ran.stderr, "line 2: same number as line 4 of `north.csv`\n");
+    assert_eq!(
+        ran.stderr,
+        "line 2 of `south.csv`: same number as line 4 of `north.csv`\n"
+    );
 }
 
 #[test]
@@ -393,4 +396,34 @@ fn only_the_owner_takes_an_import_back() {
     folder.run("import undo --yes").exits(2);
     let ran = folder.run("import undo --yes --campaign leads").exits(2);
     assert!(ran.stderr.contains("belongs to"), "{}", ran.stderr);
+}
+
+#[test]
+fn refused_rows_replace_nothing_of_the_workspace() {
+    let folder = Folder::new();
+    folder.write("leads.csv", LEADS);
+    for name in [
+        "exocamp.db",
+        "exocamp.db-wal",
+        "exocamp.db.key",
+        "exocamp.sandbox.db",
+        ".env",
+        "leads.csv",
+    ] {
+        let ran = folder
+            .run(&format!("import leads.csv --rejects {name}"))
+            .exits(2);
+        assert!(
+            ran.stderr.contains("name another file"),
+            "{name}: {}",
+            ran.stderr
+        );
+        assert_eq!(folder.files(), ["leads.csv"], "{name}");
+    }
+    // Refused rows that cannot be written down take the import back.
+    let long = "x".repeat(300);
+    folder
+        .run(&format!("import leads.csv --rejects {long}"))
+        .exits(6);
+    assert_eq!(folder.files(), ["leads.csv"]);
 }

@@ -502,7 +502,7 @@ fn a_messy_list_is_taken_back_without_a_trace_and_comes_in_again() {
         assert_eq!(folder.status("messy"), before);
         folder.run("import undo --yes").exits(0);
         folder.run("import undo --yes").exits(0);
-        assert_eq!(folder.run("list --format json").exits(0).json(), json!([]));
+        assert_eq!(folder.status("messy")["total_contacts"], 0);
         let again = list.import(&folder, "--rejects rejects.csv");
         assert_eq!(again.json(), first.json());
         assert_eq!(again.stderr, first.stderr);
