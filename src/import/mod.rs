@@ -186,7 +186,16 @@ impl<R: Read + Seek + Send + 'static> Reader<R> {
             cells: self.columns.source_row(cells),
         };
         if let Some(wound) = self.record.wound {
-            return Err(refused(wound));
+            let mut refused = refused(wound);
+            if wound == RowReason::RecordTooLarge {
+                // Much of the row is missing: without its number it is not taken for whole when it comes back as it is.
+                let phone = self.columns.phone();
+                let cells = refused.cells.iter().enumerate();
+                refused.cells = cells
+                    .map(|(index, cell)| if index == phone { "" } else { cell })
+                    .collect();
+            }
+            return Err(refused);
         }
         if cells.as_slice().contains('\0') {
             return Err(refused(RowReason::NulByte));

@@ -217,7 +217,7 @@ impl<R: Read> Frames<R> {
             return Ok(Quoted::Stray);
         }
         // What stands behind the quote is of the row that it belongs to.
-        if is_row(&self.window()[begin..close]) {
+        if begin < close && is_row(&self.window()[begin..close]) {
             self.doubtful_to = self.line + line_ends(&self.window()[..close]);
             return Ok(Quoted::Stray);
         }
