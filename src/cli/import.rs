@@ -325,8 +325,10 @@ impl Import<'_> {
             };
         }
         let mut draft = Draft::begin(&database)?;
-        draft.store().prepare_for_list()?;
-        let done = draft.store().write(body)?;
+        let done = draft.fill(|store| {
+            store.prepare_for_list()?;
+            store.write(body)
+        })?;
         if !self.is_dry_run {
             draft.publish()?;
         }

@@ -8,12 +8,18 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::OpenFlags;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::{Builder, TempPath};
 
 use super::{Result, Store, StoreError, place};
+
+/// How long the disk is left alone while a draft is filled.
+const BETWEEN_SYNCS: Duration = Duration::from_millis(200);
 
 /// What every draft's name ends in.
 const SUFFIX: &str = ".draft";
@@ -23,8 +29,8 @@ const SUFFIX: &str = ".draft";
 pub struct Draft {
     store: Store,
     file: TempPath,
-    /// Held for as long as somebody works at it.
-    _lock: File,
+    /// The same file; its lock is held for as long as somebody works at it.
+    lock: File,
     target: PathBuf,
 }
 
@@ -56,14 +62,38 @@ impl Draft {
         Ok(Self {
             store,
             file: path,
-            _lock: lock,
+            lock,
             target,
         })
     }
 
-    /// Returns the database. What a transaction in it has written is not taken back when it fails: throw the draft away.
-    pub fn store(&mut self) -> &mut Store {
-        &mut self.store
+    /// Has the database filled. What a transaction in it has written is not taken back when it fails: throw the draft away.
+    ///
+    /// # Errors
+    /// Whatever the closure returns, and when the disk refuses.
+    pub fn fill<T, E: From<StoreError>>(
+        &mut self,
+        body: impl FnOnce(&mut Store) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let (store, lock) = (&mut self.store, &self.lock);
+        let (filled, synced) = thread::scope(|scope| {
+            let (done, is_done) = channel::<()>();
+            // The disk writes while the list is still read, so that there is little left to wait for at the end.
+            let syncs = scope.spawn(move || {
+                while is_done.recv_timeout(BETWEEN_SYNCS) == Err(RecvTimeoutError::Timeout) {
+                    lock.sync_data()?;
+                }
+                Ok(())
+            });
+            let filled = body(store);
+            drop(done);
+            (filled, syncs.join())
+        });
+        let filled = filled?;
+        // The system tells of a write that failed only once.
+        let synced: io::Result<()> = synced.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+        synced.map_err(|error| StoreError::Open(self.target.clone(), error))?;
+        Ok(filled)
     }
 
     /// Puts the database in its place; it is on the disk when this returns.
@@ -74,14 +104,12 @@ impl Draft {
         let Self {
             store,
             file,
-            _lock,
+            lock,
             target,
         } = self;
         store.connection.close().map_err(|(_, error)| error)?;
         let disk = |error: io::Error| StoreError::Open(target.clone(), error);
-        File::open(&file)
-            .and_then(|file| file.sync_all())
-            .map_err(disk)?;
+        lock.sync_all().map_err(disk)?;
         place::refuse_orphans(&target)?;
         put_in_place(&file, &target).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::MadeMeanwhile(target.clone()),
@@ -164,10 +192,10 @@ mod tests {
     }
 
     fn fill(draft: &mut Draft) {
+        let name = "leads".parse().unwrap();
         draft
-            .store()
-            .write(|tx| {
-                campaigns::create(tx, &"leads".parse().unwrap(), "asha", Timestamp::UNIX_EPOCH)
+            .fill(|store| {
+                store.write(|tx| campaigns::create(tx, &name, "asha", Timestamp::UNIX_EPOCH))
             })
             .unwrap();
     }
