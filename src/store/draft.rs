@@ -107,7 +107,7 @@ impl Draft {
             lock,
             target,
         } = self;
-        store.connection.close().map_err(|(_, error)| error)?;
+        drop(store);
         let disk = |error: io::Error| StoreError::Open(target.clone(), error);
         lock.sync_all().map_err(disk)?;
         place::refuse_orphans(&target)?;
