@@ -14,8 +14,6 @@ pub struct Sheet {
     pub name: String,
     /// The other sheets that can be seen, in their order.
     pub others: Vec<String>,
-    /// The other sheets that are hidden, in their order.
-    pub hidden: Vec<String>,
 }
 
 /// Chooses the sheet a person wants, by its name or its place among those that can be seen, or else the first of these.
@@ -38,16 +36,13 @@ pub(super) fn choose(
                 false => ImportError::Empty,
             })?,
     };
-    let others = |visible: bool| {
-        let others = sheets.iter().enumerate().filter(|(index, sheet)| {
-            *index != chosen && has_cells(sheet) && is_visible(sheet) == visible
-        });
-        others.map(|(_, sheet)| sheet.name.clone()).collect()
-    };
+    let others = sheets
+        .iter()
+        .enumerate()
+        .filter(|(index, sheet)| *index != chosen && has_cells(sheet) && is_visible(sheet));
     Ok(Sheet {
         name: sheets[chosen].name.clone(),
-        others: others(true),
-        hidden: others(false),
+        others: others.map(|(_, sheet)| sheet.name.clone()).collect(),
     })
 }
 
@@ -140,7 +135,6 @@ mod tests {
     fn the_sheets_that_are_not_read_are_told() {
         let sheet = choose(&sheets(), None).unwrap();
         assert_eq!(sheet.others, ["1"]);
-        assert_eq!(sheet.hidden, ["Old", "Codes"]);
         let missing = choose(&sheets(), Some("Leads")).unwrap_err();
         assert_eq!(
             missing.to_string(),
