@@ -3,35 +3,36 @@
 //! The first import into a folder builds its database aside and puts it in place at the end; every later one is one
 //! transaction. Either way, whoever dies in the middle has imported nothing.
 
+mod desk;
 mod list;
 mod reading;
+mod rejects;
 mod undo;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::desk::{Desk, Forgotten};
 pub(super) use self::list::{Piece, read};
 pub(super) use self::reading::options;
+use self::rejects::{Rejects, shown_path, unwritten};
 use super::args;
 use super::failure::{Exit, Failure};
 use super::status::shown_name;
-use super::view::{self, clock_time, typed_name};
+use super::view::{self, typed_name};
 use super::workspace::Workspace;
 use crate::domain::campaign::{CampaignName, CampaignState};
-use crate::domain::contact::{NewContact, Provenance};
-use crate::domain::phone::PhoneNumber;
-use crate::import::{Input, Options, RejectsError, RejectsFile, Row, RowError, is_same_file};
+use crate::import::{Input, Options, RowError};
 use crate::store::campaigns::{self, Campaign, CampaignId};
-use crate::store::contacts::SourceId;
 use crate::store::draft::Draft;
 use crate::store::forget::Recogniser;
-use crate::store::imports::{self, First, ImportId, Taken};
-use crate::store::{Store, StoreError, Tx, do_not_call};
-use crate::ui::progress::{ListView, WaitView};
+use crate::store::imports;
+use crate::store::{Store, Tx, do_not_call};
+use crate::ui::progress::WaitView;
 use crate::ui::{Format, harmless, table};
 
 /// What an import came to; rows = accepted + duplicates + rejected.
@@ -112,7 +113,7 @@ pub(super) fn run(workspace: &Workspace, args: &args::Import) -> Result<Exit, Fa
     };
     let rejects = args.rejects.as_deref();
     let mut rejects = rejects
-        .map(|path| rejects_file(workspace, path, &args.files))
+        .map(|path| rejects::begin(workspace, path, &args.files))
         .transpose()?;
     let mut lists = Vec::new();
     for path in &args.files {
@@ -190,78 +191,6 @@ pub(super) fn open(workspace: &Workspace, path: &Path) -> Result<Input, Failure>
     })
 }
 
-/// Refused rows, and the path at which a person will look for them.
-type Rejects = (String, RejectsFile);
-
-fn rejects_file(
-    workspace: &Workspace,
-    path: &Path,
-    sources: &[PathBuf],
-) -> Result<Rejects, Failure> {
-    let shown = shown_path(path);
-    let seen = match path == Path::new("-") {
-        true => path.to_owned(),
-        false => workspace.path(path),
-    };
-    let is_source = |source: &PathBuf| match source == Path::new("-") {
-        true => is_same_file(&seen, source),
-        false => is_same_file(&seen, &workspace.path(source)),
-    };
-    let refused = |what: &str| {
-        Failure::new(Exit::Usage, format!("`{shown}` is {what}"))
-            .hint("name another file: `--rejects FILE`")
-    };
-    if sources.iter().any(is_source) {
-        return Err(refused("one of the files to import"));
-    }
-    if is_of_the_workspace(workspace, &seen) {
-        return Err(refused("a name that exocamp keeps for itself"));
-    }
-    let file = RejectsFile::create(&seen).map_err(|error| unwritten(&shown, error))?;
-    Ok((shown, file))
-}
-
-fn shown_path(path: &Path) -> String {
-    harmless(&path.to_string_lossy()).into_owned()
-}
-
-/// Returns whether a file would be taken for settings, a database, or what lies beside one: there may be none yet.
-fn is_of_the_workspace(workspace: &Workspace, path: &Path) -> bool {
-    let name = |path: &Path| {
-        path.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    };
-    let Some(wanted) = name(path) else {
-        return false;
-    };
-    let databases = [
-        workspace.real_database().to_owned(),
-        workspace.sandbox_database(),
-    ];
-    let is_beside = |database: &PathBuf| {
-        name(database).is_some_and(|database| {
-            wanted
-                .strip_prefix(&database)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
-        })
-    };
-    matches!(wanted.as_str(), ".env" | ".env.local") || databases.iter().any(is_beside)
-}
-
-fn unwritten(path: &str, error: RejectsError) -> Failure {
-    let hint = error.hint();
-    let exit = match error {
-        RejectsError::Write(_) => Exit::Storage,
-        _ => Exit::Usage,
-    };
-    let failure = Failure::caused_by(exit, error)
-        .context(format!("cannot write the refused rows to `{path}`"));
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
 /// One import, of all its files.
 struct Import<'a> {
     workspace: &'a Workspace,
@@ -275,23 +204,6 @@ struct Import<'a> {
 struct Done {
     was_completed: bool,
     not_called: u64,
-}
-
-/// Who asked to be forgotten, here and, for the sandbox, in the real database beside it.
-struct Forgotten<'a> {
-    here: (Recogniser, &'a Tx<'a>),
-    real: Option<(Recogniser, &'a Tx<'a>)>,
-}
-
-impl Forgotten<'_> {
-    fn contains(&self, number: PhoneNumber) -> Result<bool, StoreError> {
-        for (recogniser, tx) in std::iter::once(&self.here).chain(&self.real) {
-            if recogniser.find(tx, number)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
 }
 
 impl Import<'_> {
@@ -417,125 +329,6 @@ impl Import<'_> {
                 .hint("import into another with `--campaign NAME`"));
         }
         Ok(campaign.id)
-    }
-}
-
-/// Where the rows of all lists of an import come together.
-struct Desk<'a> {
-    workspace: &'a Workspace,
-    tx: &'a Tx<'a>,
-    campaign: CampaignId,
-    forgotten: Forgotten<'a>,
-    rejects: Option<&'a mut Rejects>,
-    counted: Counted,
-}
-
-impl Desk<'_> {
-    fn take_list(
-        &mut self,
-        import: ImportId,
-        file: &str,
-        input: Input,
-        options: &Options,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
-        let source = imports::add_source(self.tx, import, self.campaign, file, now)?;
-        let mut view = ListView::new(self.workspace.ui, file, input.size(), input.position());
-        list::read(input, options, |piece| match piece {
-            Piece::Beginning(beginning) => {
-                beginning.tell(self.workspace, file);
-                match &mut self.rejects {
-                    Some((path, rejects)) => rejects
-                        .begin(&beginning.header)
-                        .map_err(|error| unwritten(path, error)),
-                    None => Ok(()),
-                }
-            }
-            Piece::Rows(rows) => {
-                view.add(rows.len() as u64);
-                self.take_rows(file, source, rows)
-            }
-            Piece::End(provenance) => self.end_list(file, source, &provenance, now),
-        })
-    }
-
-    fn take_rows(&mut self, file: &str, source: SourceId, rows: Vec<Row>) -> Result<(), Failure> {
-        self.counted.rows += rows.len() as u64;
-        let mut contacts = Vec::with_capacity(rows.len());
-        for row in rows {
-            match row {
-                Ok(contact) => contacts.push(contact),
-                Err(refused) => {
-                    self.counted.refuse(self.workspace, &refused);
-                    if let Some((path, rejects)) = &mut self.rejects {
-                        rejects
-                            .write(&refused)
-                            .map_err(|error| unwritten(path, error))?;
-                    }
-                }
-            }
-        }
-        let forgotten = &self.forgotten;
-        let taken = imports::add_rows(self.tx, self.campaign, source, &contacts, &mut |number| {
-            forgotten.contains(number)
-        })?;
-        for (contact, taken) in contacts.iter().zip(taken) {
-            match taken {
-                Taken::New { contacts } => {
-                    self.counted.accepted += 1;
-                    self.counted.contacts += u64::from(contacts);
-                }
-                Taken::Duplicate(first) => self.count_duplicate(file, source, contact, first)?,
-                Taken::Forgotten => {
-                    let line = self.counted.shown_line(contact.line);
-                    self.counted.reject(self.workspace, FORGOTTEN, || {
-                        format!("{line}: this person asked to be forgotten")
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn count_duplicate(
-        &mut self,
-        file: &str,
-        source: SourceId,
-        contact: &NewContact,
-        first: First,
-    ) -> Result<(), Failure> {
-        self.counted.duplicates += 1;
-        if self.counted.duplicates <= SHOWN {
-            let line = self.counted.shown_line(contact.line);
-            let first_line = first.line;
-            let elsewhere = match first.source == source {
-                true => String::new(),
-                false => match imports::file_of(self.tx, first.source)? {
-                    same if same == file => String::new(),
-                    other => format!(" of `{}`", harmless(&other)),
-                },
-            };
-            self.workspace.ui.note(&format!(
-                "{line}: same number as line {first_line}{elsewhere}"
-            ));
-        }
-        Ok(())
-    }
-
-    fn end_list(
-        &mut self,
-        file: &str,
-        source: SourceId,
-        provenance: &Provenance,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
-        if let Some(at) = imports::earlier(self.tx, self.campaign, source, provenance)? {
-            let (file, at) = (harmless(file), clock_time(at, now));
-            self.workspace
-                .ui
-                .note(&format!("`{file}` was imported before, {at}"));
-        }
-        Ok(imports::describe(self.tx, source, provenance)?)
     }
 }
 

@@ -50,7 +50,7 @@ fn numbers() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn any_bytes_are_rows_that_add_up_or_an_error_with_a_remedy(data in lists()) {
+    fn any_bytes_are_rows_in_order_or_an_error_with_a_remedy(data in lists()) {
         bodies::rows(&data);
     }
 
